@@ -1,0 +1,1 @@
+"""Protocol clients, one per module; none of them imports Locust."""

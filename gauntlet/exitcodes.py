@@ -1,0 +1,25 @@
+"""Every exit code of the suite, a sentence each; nothing else in the project names a number."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a finished process says to the shell, to CI and to Kubernetes."""
+
+    PASS = 0
+    """Every threshold held, or nothing failed where no threshold judges."""
+
+    REQUESTS_FAILED = 1
+    """Requests or user code failed and no threshold judges them (Locust's own meaning)."""
+
+    USAGE = 2
+    """An option, a variable, a file or an address is wrong; nothing was sent."""
+
+    THRESHOLD = 3
+    """A threshold broke (the code locust-plugins' checks use as well)."""
+
+    INVALID = 4
+    """The measurement itself cannot be trusted, so it judges nothing."""
+
+    UNREACHABLE = 5
+    """The target did not answer the preflight and preflight is strict."""

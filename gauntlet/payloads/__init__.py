@@ -1,0 +1,1 @@
+"""What is sent: pictures, blobs and files made from a seed, verifiable by anyone who has it."""

@@ -1,0 +1,1 @@
+"""Abstract Locust load shapes over the profiles."""

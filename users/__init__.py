@@ -1,0 +1,1 @@
+"""Abstract Locust user classes, one module per system; hand a subclass to `locust -f`."""
