@@ -1,0 +1,53 @@
+"""Which target a run tests: option over variable over environment file over embedded default."""
+
+from dataclasses import dataclass
+
+from locust.env import Environment
+
+from gauntlet import config
+from gauntlet.errors import UsageError
+from gauntlet.models import EMBEDDED
+from gauntlet.systems import System
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address and the environment that it comes from; None where nobody named one."""
+
+    address: str | None
+    environment: str | None
+    embedded: bool = False
+
+
+def resolve(system: System | None, environment: Environment, name: str | None) -> Target:
+    """The target of a run; `embedded` where its reference target has still to be started.
+
+    Locust already put `--host` over `LOCUST_HOST` into `environment.host`.
+    """
+    if environment.host:
+        if name:
+            config.load_environment(name)
+        return Target(environment.host, None)
+    if name is None and any(user.host for user in environment.user_classes):
+        return Target(None, None)
+    if system is None:
+        if name is not None:
+            raise UsageError(
+                f"--environment: expected register(system=…) in the locustfile, got {name!r} "
+                "without a system"
+            )
+        return Target(None, None)
+    return _from_environment(system, name or EMBEDDED)
+
+
+def _from_environment(system: System, name: str) -> Target:
+    chosen = config.load_environment(name)
+    address = chosen.targets.get(system.name)
+    if not isinstance(address, str):
+        known = ", ".join(chosen.targets) or "none"
+        raise UsageError(
+            f"environment {name}: targets: expected a target of {system.name}, got {known}"
+        )
+    if address == EMBEDDED:
+        return Target(None, name, embedded=True)
+    return Target(address.rstrip("/"), name)

@@ -1,0 +1,76 @@
+"""How many users a profile wants at a moment: pure arithmetic over its phases.
+
+A profile is a row of phases. Each starts with the users that the one before left, moves to its own
+`users` at `spawn_rate` users per second, up or down, and then holds them to its end:
+
+    users
+     100 |            ________
+         |           /        \\
+      10 |  ________/          \\________
+         | /
+       0 |/____________________________________ t
+          baseline   spike      recovery
+
+    u(t) = a + sign(b - a) * min(r * (t - t0), |b - a|)
+
+with t0 the start of the phase [s], a the users at t0, b its target and r its rate [users/s]. A
+phase too short for its move is cut off there; the next goes on from what was reached.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+
+class Phase(NamedTuple):
+    """A part of a profile: `seconds` long, towards `users` at `rate` users per second."""
+
+    name: str
+    seconds: float
+    users: int
+    rate: float
+
+
+class Stretch(NamedTuple):
+    """A phase laid on the time axis: `[start, end)` in seconds, users from `begin` to `goal`."""
+
+    name: str
+    start: float
+    end: float
+    begin: float
+    goal: int
+    rate: float
+
+    def users_at(self, elapsed: float) -> float:
+        """Users wanted at `elapsed` seconds after the start of the profile."""
+        moved = min(self.rate * (elapsed - self.start), abs(self.goal - self.begin))
+        return self.begin + (moved if self.goal >= self.begin else -moved)
+
+
+def stretches(phases: Sequence[Phase]) -> Iterator[Stretch]:
+    """The phases one after the other on the time axis."""
+    start, users = 0.0, 0.0
+    for phase in phases:
+        stretch = Stretch(phase.name, start, start + phase.seconds, users, phase.users, phase.rate)
+        yield stretch
+        start, users = stretch.end, stretch.users_at(stretch.end)
+
+
+def duration(phases: Sequence[Phase]) -> float:
+    """Seconds from the start of the first phase to the end of the last."""
+    return sum(phase.seconds for phase in phases)
+
+
+def stretch_at(phases: Sequence[Phase], elapsed: float) -> Stretch | None:
+    """The stretch that `elapsed` seconds fall into; None after the end."""
+    return next((s for s in stretches(phases) if elapsed < s.end), None)
+
+
+def users_at(phases: Sequence[Phase], elapsed: float) -> int | None:
+    """Users wanted at `elapsed` seconds, rounded to whole ones; None after the end."""
+    stretch = stretch_at(phases, max(elapsed, 0.0))
+    return None if stretch is None else round(stretch.users_at(max(elapsed, 0.0)))
+
+
+def peak(phases: Sequence[Phase]) -> int:
+    """The most users that the curve reaches."""
+    return round(max(max(s.begin, s.users_at(s.end)) for s in stretches(phases)))

@@ -1,0 +1,62 @@
+"""Starts a reference target for the run, in its own process, and sees that it ends.
+
+The target ends when its standard input closes, so it outlives nobody: not even a Locust that was
+killed with -9.
+"""
+
+import atexit
+import sys
+from collections.abc import Sequence
+
+import gevent
+from gevent import subprocess
+
+from gauntlet.errors import GauntletError
+from gauntlet.exitcodes import ExitCode
+
+READY_S = 60.0
+"""How long a target may take to say that it listens."""
+END_S = 5.0
+
+
+class TargetFailed(GauntletError):
+    """A reference target did not start; its own message stands above."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EmbeddedTarget:
+    """One running reference target; `addresses` as it printed them."""
+
+    def __init__(self, name: str, options: Sequence[str] = ()) -> None:
+        command = [sys.executable, "-m", "gauntlet.targets", name, "--port", "0"]
+        self._process = subprocess.Popen(
+            [*command, "--exit-with-parent", *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self.stop)
+        self.addresses = [self._ready(name)]
+
+    def stop(self) -> None:
+        """End the target and wait until it is gone; safe to call twice."""
+        atexit.unregister(self.stop)
+        if self._process.poll() is None and self._process.stdin is not None:
+            self._process.stdin.close()
+            try:
+                self._process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(END_S)
+
+    def _ready(self, name: str) -> str:
+        line = ""
+        assert self._process.stdout is not None
+        with gevent.Timeout(READY_S, False):  # type: ignore[arg-type]  # False: no exception
+            line = self._process.stdout.readline()
+        word, _, address = line.strip().partition(" ")
+        if word != "ready" or not address:
+            self.stop()
+            raise TargetFailed(f"the reference target of {name} did not start")
+        return address

@@ -1,0 +1,256 @@
+"""Wires the suite into Locust's events; nothing happens at import.
+
+    events                    here
+    init_command_line_parser  options; the mix is laid on the user classes
+    init                      targets, shapes, preflight, the web page's tab
+    test_start                payloads; a new judged run (not on workers)
+    test_stop                 verdict and reports (not on workers)
+    quitting, quit            exit code; the console block
+
+A wrong input ends the process here with one line per mistake: an exception that left a listener
+would only be logged, and the load would run.
+"""
+
+import random
+import sys
+from typing import Any, NoReturn
+
+import gevent
+from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+
+from gauntlet import config, options
+from gauntlet.addresses import Target, resolve
+from gauntlet.embedded import EmbeddedTarget
+from gauntlet.errors import GauntletError, UsageError
+from gauntlet.exitcodes import ExitCode
+from gauntlet.fleet import LastReport, Ledger
+from gauntlet.measure.recorder import Recorder
+from gauntlet.models import Model
+from gauntlet.preflight import preflight
+from gauntlet.report import console, files, webtab
+from gauntlet.report.record import RunRecord
+from gauntlet.run import Plan, Run
+from gauntlet.shape import ProfileShape, shape_for
+from gauntlet.systems import System
+from gauntlet.systems import system as find_system
+from gauntlet.thresholds import Threshold, override
+from gauntlet.user import Preparation, SuiteUser, concrete_users
+
+_MIX = "gauntlet_mix"
+"""The mix on its way to the workers, among the parsed options that Locust forwards."""
+
+_suite: "Suite | None" = None
+
+
+def register(name: str | None) -> None:
+    """Wire the suite for a system, once per process."""
+    global _suite
+    try:
+        system = find_system(name) if name is not None else None
+        if _suite is not None and _suite.system is not system:
+            known = _suite.system.name if _suite.system else "no system"
+            raise UsageError(f"register: expected one system per run, got {name!r} after {known}")
+    except GauntletError as error:
+        fail(error)
+    if _suite is None:
+        _suite = Suite(system)
+        events.init_command_line_parser.add_listener(_suite.add_options)
+        events.init.add_listener(_suite.set_up)
+
+
+def fail(error: GauntletError) -> NoReturn:
+    """Print an error's lines and leave with its exit code."""
+    for mistake in error.mistakes:
+        print(mistake, file=sys.stderr)
+    raise SystemExit(int(error.exit_code))
+
+
+class Suite:
+    """The suite in one Locust process: what was asked for, and the run that is going on."""
+
+    def __init__(self, system: System | None) -> None:
+        self.system = system
+        self.run: Run | None = None
+        self.record: RunRecord | None = None
+        self._mix: Model | None = None
+        self._embedded: EmbeddedTarget | None = None
+        self._preflight: list[str] = []
+
+    def add_options(self, parser: LocustArgumentParser) -> None:
+        """Add our options and lay the mix on the classes that the locustfile made."""
+        options.add(parser)
+        try:
+            self._mix = config.load_mix(self.system) if self.system else None
+        except GauntletError as error:
+            fail(error)
+        self._configure()
+
+    def set_up(self, environment: Environment, **_: Any) -> None:
+        """Prepare this process for its part: judge, worker, or both in one."""
+        self.environment = environment
+        assert environment.runner is not None and environment.parsed_options is not None
+        self._parsed = environment.parsed_options
+        self.recorder = Recorder(environment)
+        environment.events.test_start.add_listener(self._start)
+        if isinstance(environment.runner, WorkerRunner):
+            LastReport(environment, environment.runner)
+            return
+        try:
+            self._set_up_judge()
+        except GauntletError as error:
+            fail(error)
+
+    def refuse(self, host: str | None) -> None:
+        """Raise what speaks against load on `host`: it is protected, or strictly unreachable."""
+        address = host or self.target.address
+        guardian = config.protected_by(address) if address else None
+        if guardian and not self.options.allow_protected:
+            raise UsageError(
+                f"host: expected an address that is not protected, got one of environment "
+                f"{guardian}; --allow-protected allows it"
+            )
+        self._preflight = preflight(self.environment, address, self.options.preflight)
+
+    # -- the judging process ---------------------------------------------------------------------
+
+    def _set_up_judge(self) -> None:
+        environment, runner = self.environment, self.environment.runner
+        self.options = options.read(self._parsed)
+        files.check_writable(self.options.results)
+        self._choose_shape()
+        self.target = resolve(self.system, environment, self.options.environment)
+        if self.target.embedded:
+            assert self.system is not None
+            self._embedded = EmbeddedTarget(self.system.target)
+            self.target = Target(self._embedded.addresses[0], "embedded")
+        if self.target.address and not environment.host:
+            environment.host = self.target.address
+        self.ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
+        setattr(self._parsed, _MIX, self._mix.model_dump(mode="json") if self._mix else None)
+        if environment.web_ui is not None:
+            webtab.install(environment.web_ui, self)
+        if environment.web_ui is None or self._parsed.autostart:
+            self.refuse(environment.host)
+        environment.events.test_stop.add_listener(self._stop)
+        environment.events.quitting.add_listener(self._quit)
+        environment.events.quit.add_listener(self._last_words)
+
+    def _choose_shape(self) -> None:
+        environment = self.environment
+        shapes = {name: shape_for(name, self.system) for name in config.profile_names(self.system)}
+        if isinstance(environment.shape_class, ProfileShape):
+            environment.shape_class.system = self.system
+        if self.options.profile:
+            chosen = shapes.get(self.options.profile) or shape_for(
+                self.options.profile, self.system
+            )
+            environment.shape_class = chosen
+        if isinstance(environment.shape_class, ProfileShape):
+            environment.shape_class.runner = environment.runner
+            _ = environment.shape_class.plan  # read now: a mistake in it ends the process here
+        environment.available_shape_classes = {
+            **(environment.available_shape_classes or {}),
+            **shapes,
+        }
+
+    @property
+    def shape(self) -> ProfileShape | None:
+        """The profile's shape that drives the users, if one does."""
+        shape = self.environment.shape_class
+        return shape if isinstance(shape, ProfileShape) else None
+
+    def rules(self) -> list[Threshold]:
+        """The profile's thresholds with those given by hand over them."""
+        profile = self.shape.plan if self.shape else None
+        return override(list(profile.thresholds) if profile else [], list(self.options.rules))
+
+    def _plan(self) -> Plan:
+        shape, environment = self.shape, self.environment
+        given = environment.host == self.target.address
+        return Plan(
+            system=self.system.name if self.system else None,
+            profile_name=shape.profile if shape else None,
+            profile=shape.plan if shape else None,
+            environment=self.target.environment if given else None,
+            target=environment.host or "by user class",
+            rules=self.rules(),
+            planned=shape.plan.duration if shape else self._run_time(),
+            results=self.options.results,
+            seed=self._parsed.seed,
+            mix=self._mix,
+            preflight=self._preflight,
+        )
+
+    def _run_time(self) -> float | None:
+        """Seconds of `-t`; None where another shape decides or the load goes on until stopped."""
+        seconds = self._parsed.run_time
+        return float(seconds) if seconds and self.environment.shape_class is None else None
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _start(self, **_: Any) -> None:
+        runner = self.environment.runner
+        judging = not isinstance(runner, WorkerRunner)
+        if judging:
+            if self.shape:
+                self.shape.hold()
+                self.environment.profile = self.environment.profile or self.shape.profile
+            given = self.options.seed
+            self._parsed.seed = random.getrandbits(63) if given is None else given
+        self.recorder.clear()
+        if judging:
+            self.record = None
+            self.run = Run(self.environment, self._plan(), self.recorder, self.ledger)
+        if not isinstance(runner, MasterRunner):
+            self._prepare()
+        if self.run is not None:
+            self.run.start_clock()
+        if judging and self.shape:
+            self.shape.release()
+
+    def _prepare(self) -> None:
+        """Make the payloads in a process that will run users."""
+        forwarded = getattr(self._parsed, _MIX, None)
+        if forwarded and self.system:
+            self._mix = self.system.mix.model_validate(forwarded, strict=False)
+            self._configure()
+        worker = getattr(self.environment.runner, "worker_index", 0)
+        preparation = Preparation(int(self._parsed.seed), worker, lambda: gevent.sleep(0))
+        for user in self.environment.user_classes:
+            if issubclass(user, SuiteUser):
+                user.prepare(preparation)
+
+    def _configure(self) -> None:
+        for user in concrete_users():
+            if self._mix is not None and issubclass(user, SuiteUser):
+                user.configure(self._mix)
+
+    def _stop(self, **_: Any) -> None:
+        if self.run is None:
+            return
+        run, self.run = self.run, None
+        iterated = getattr(self.environment.runner, "iteration_target_reached", False)
+        self.record = run.finish(stopped_early=not iterated)
+        self.folder = run.folder
+        if self.environment.web_ui is not None:
+            console.write(self.record, str(self.folder))
+
+    def _quit(self, **_: Any) -> None:
+        runner = self.environment.runner
+        if runner is not None and runner.state in (STATE_RUNNING, STATE_SPAWNING):
+            runner.stop()
+        if self._embedded is not None:
+            self._embedded.stop()
+        if self.record is None:
+            return
+        code, judged = self.record.outcome.exit_code, bool(self.record.thresholds)
+        if judged or code == ExitCode.INVALID:
+            self.environment.process_exit_code = code
+
+    def _last_words(self, **_: Any) -> None:
+        if self.record is not None and self.environment.web_ui is None:
+            stream = sys.stderr if self._parsed.json else sys.stdout
+            console.write(self.record, str(self.folder), stream)

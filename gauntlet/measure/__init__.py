@@ -1,0 +1,1 @@
+"""Measurement: what every request took, per endpoint, merged across workers without loss."""

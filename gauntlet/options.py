@@ -1,0 +1,162 @@
+"""The suite's options on Locust's own command line, and their variables.
+
+Options are ours only where Locust and locust-plugins have none.
+"""
+
+from argparse import Namespace
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from locust.argument_parser import LocustArgumentParser
+
+from gauntlet import thresholds
+from gauntlet.errors import UsageError
+from gauntlet.text import nearest
+from gauntlet.thresholds import Threshold
+
+PREFLIGHT = ("warn", "strict", "off")
+SEEDS = 2**63
+
+
+@dataclass(frozen=True)
+class Options:
+    """Our options after Locust's parser read them, checked."""
+
+    profile: str | None
+    environment: str | None
+    rules: tuple[Threshold, ...]
+    preflight: Literal["warn", "strict", "off"]
+    allow_protected: bool
+    results: str
+    seed: int | None
+
+
+def add(parser: LocustArgumentParser) -> None:
+    """Add the options to Locust's parser, in a group of their own."""
+    group = parser.add_argument_group(
+        "gauntlet", "Profiles, thresholds and verdicts of locust-gauntlet"
+    )
+    group.add_argument(
+        "--load-profile",
+        metavar="<name>",
+        help="Load profile to run: smoke, quick, standard, load, spike, endurance, stress or one "
+        "of your own in profiles/. Without it -u, -r and -t work as always.",
+        env_var="LOCUST_LOAD_PROFILE",
+    )
+    group.add_argument(
+        "--environment",
+        metavar="<name>",
+        help="Environment whose targets to test. Default: embedded, which starts the reference "
+        "target; --host outranks it.",
+        env_var="LOCUST_ENVIRONMENT",
+    )
+    group.add_argument(
+        "--threshold",
+        metavar="<rule>",
+        action="append",
+        default=[],
+        help="A rule that judges the run, such as 'p95(\"/predict*\") < 2s'. Repeatable; replaces "
+        "the profile's rule of the same metric and glob.",
+        env_var="LOCUST_THRESHOLD",
+    )
+    group.add_argument(
+        "--preflight",
+        metavar="<mode>",
+        default="warn",
+        help="Before the load, one real call per endpoint kind: warn (go on), strict (exit 5) or "
+        "off. Default: warn.",
+        env_var="LOCUST_PREFLIGHT",
+    )
+    group.add_argument(
+        "--allow-protected",
+        action="store_true",
+        default=False,
+        help="Allow load on an environment that is marked protected.",
+        env_var="LOCUST_ALLOW_PROTECTED",
+    )
+    group.add_argument(
+        "--results-dir",
+        metavar="<folder>",
+        default="results",
+        help="Where each run's folder of reports is made. Default: results.",
+        env_var="LOCUST_RESULTS_DIR",
+    )
+    group.add_argument(
+        "--seed",
+        metavar="<int>",
+        default=None,
+        help="Seed of all payloads; the run record names it. Default: a random one.",
+        env_var="LOCUST_SEED",
+    )
+    _show(group)
+
+
+def _show(group: object) -> None:
+    """Locust's web page asks each of a group's options for these four marks."""
+    for action in group._group_actions:  # type: ignore[attr-defined]  # argparse has no other way
+        action.include_in_web_ui = False
+        action.is_secret = action.is_required = action.is_multiple = False
+
+
+def read(options: Namespace) -> Options:
+    """The options, checked; UsageError with one line per mistake."""
+    mistakes: list[str] = []
+    rules: list[Threshold] = []
+    for text in options.threshold or ():
+        try:
+            rules.append(thresholds.parse(text))
+        except ValueError as error:
+            mistakes.append(f"--threshold: {error}")
+    mode = options.preflight
+    if mode not in PREFLIGHT:
+        expected = ", ".join(PREFLIGHT)
+        mistakes.append(
+            f"--preflight: expected one of {expected}, got {mode!r}{nearest(mode, PREFLIGHT)}"
+        )
+    seed = _seed(options.seed, mistakes)
+    if mistakes:
+        raise UsageError(mistakes)
+    return Options(
+        profile=options.load_profile or None,
+        environment=options.environment or None,
+        rules=tuple(_checks(options) + rules),
+        preflight=cast(Literal["warn", "strict", "off"], mode),
+        allow_protected=options.allow_protected,
+        results=options.results_dir,
+        seed=seed,
+    )
+
+
+def _seed(text: str | int | None, mistakes: list[str]) -> int | None:
+    if text is None:
+        return None
+    if str(text).isdecimal() and int(text) < SEEDS:
+        return int(text)
+    mistakes.append(f"--seed: expected a whole number from 0 to 2**63 - 1, got {text!r}")
+    return None
+
+
+def _checks(options: Namespace) -> list[Threshold]:
+    """The checks of locust-plugins as rules of ours; theirs are switched off, ours judge.
+
+    Theirs run last and would put their exit code over an INVALID.
+    """
+    rules = {
+        "check_fail_ratio": "fail_ratio <= {:.10f}",
+        "check_rps": "rps >= {:.10f}/s",
+        "check_avg_response_time": "avg <= {:.10f}ms",
+    }
+    found = []
+    for name, rule in rules.items():
+        value = getattr(options, name, None)
+        if value is not None:
+            found.append(_check(name, rule, value))
+            setattr(options, name, None)
+    return found
+
+
+def _check(name: str, rule: str, value: float) -> Threshold:
+    try:
+        return thresholds.parse(rule.format(value))
+    except ValueError as error:
+        raise UsageError(f"--{name.replace('_', '-')}: {error}") from error

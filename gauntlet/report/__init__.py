@@ -1,0 +1,1 @@
+"""Reports: the run record is computed once, everything else only writes it."""

@@ -1,0 +1,103 @@
+"""The console block that ends a run; colours on a terminal only."""
+
+import os
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from gauntlet.report.record import RunRecord, Statistics
+
+RULE = "=" * 30
+_STYLE = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
+
+
+def write(record: RunRecord, folder: str, stream: TextIO | None = None) -> None:
+    """Print the block: totals, percentiles, endpoints, thresholds, verdict; last, the folder."""
+    console = Console(
+        file=stream or sys.stdout,
+        highlight=False,
+        soft_wrap=True,
+        no_color=None if "NO_COLOR" in os.environ else False,
+    )
+    for line in lines(record):
+        console.print(line)
+    console.print(f"Results: {folder}")
+
+
+def lines(record: RunRecord) -> list[Text]:
+    """The block as styled lines."""
+    total = record.total
+    text = [
+        Text(RULE),
+        Text("BENCHMARK RESULTS", "bold"),
+        Text(RULE),
+        Text(f"Target: {record.target} ({record.environment or 'by address'})"),
+        Text(f"Total requests: {total.requests}"),
+        Text(f"Successful: {total.requests - total.failures}"),
+        Text(f"Failed: {total.failures}", "red" if total.failures else ""),
+        Text(f"Success rate: {(1 - total.fail_ratio) * 100:.2f}%"),
+        Text(f"Requests/second: {total.rps:.2f}"),
+        Text(""),
+        Text("Response times:"),
+        *(Text(f"  {label}: {_seconds(total, key)}") for label, key in _SHOWN),
+        Text(""),
+        *_endpoints(record),
+        *_failures(record),
+        *_thresholds(record),
+        Text(RULE),
+        _verdict(record),
+    ]
+    text += [Text(f"  {reason}") for reason in record.outcome.reasons]
+    return [*text, Text(RULE)]
+
+
+_SHOWN = (("P50", "p50"), ("P95", "p95"), ("P99", "p99"))
+
+
+def _seconds(statistics: Statistics, key: str) -> str:
+    return f"{statistics.percentiles_ms[key] / 1000:.3f}s"
+
+
+def _endpoints(record: RunRecord) -> list[Text]:
+    if not record.endpoints:
+        return []
+    width = max(len(f"{one.method} {one.name}") for one in record.endpoints)
+    text = [
+        Text(f"{'Endpoints:':<{width + 2}} {'requests':>9} {'failed':>7} {'P50':>9} {'P95':>9}")
+    ]
+    for one in record.endpoints:
+        name = f"{one.method} {one.name}"
+        times = f"{_seconds(one, 'p50'):>9} {_seconds(one, 'p95'):>9}"
+        text.append(Text(f"  {name:<{width}} {one.requests:>9} {one.failures:>7} {times}"))
+    return [*text, Text("")]
+
+
+def _failures(record: RunRecord) -> list[Text]:
+    rows = sorted(record.failures, key=lambda failure: -failure.count)
+    text = [
+        Text(f"  {row.count} x {row.method} {row.name}: {row.text}", "red") for row in rows[:10]
+    ]
+    text += [Text(f"  {count} x {error}", "red") for error, count in record.user_errors.items()]
+    return [Text("Failures:"), *text, Text("")] if text else []
+
+
+def _thresholds(record: RunRecord) -> list[Text]:
+    if not record.thresholds:
+        return []
+    text = [Text("Threshold Checks:")]
+    for check in record.thresholds:
+        mark, style = ("✓", "green") if check.held else ("✗", "red")
+        margin = "" if check.margin is None else f", margin {check.margin * 100:.0f}%"
+        text.append(Text(f"  {mark} {check.rule} — {check.shown}{margin}", style))
+    return text
+
+
+def _verdict(record: RunRecord) -> Text:
+    verdict = record.outcome.verdict
+    mark = "✓" if verdict == "PASS" else "✗"
+    said = f"{mark} {verdict}"
+    if verdict == "PASS" and record.thresholds:
+        said += " - All thresholds met"
+    return Text(said, _STYLE[verdict])

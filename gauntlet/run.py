@@ -1,0 +1,206 @@
+"""One judged run, from the start of the load to its verdict and reports.
+
+It lives where runs are judged: in a single process or on the master.
+"""
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import gevent
+import locust
+from locust.env import Environment
+
+import gauntlet
+from gauntlet.fleet import Ledger
+from gauntlet.measure.recorder import Recorder
+from gauntlet.measure.series import Key
+from gauntlet.models import Model, Profile
+from gauntlet.report import files
+from gauntlet.report.record import (
+    Failure,
+    Fleet,
+    Moment,
+    RunRecord,
+    endpoints,
+    outcome,
+    statistics,
+    threshold_result,
+)
+from gauntlet.thresholds import Check, Threshold, evaluate
+from gauntlet.verdict import Evidence, Judgement, judge
+
+EARLY_S = 1.0
+"""A run that ends by less than this before its plan is whole: the curve ticks once a second."""
+TEXTS = 500
+"""Most failure texts and most exception texts kept."""
+
+TIMELINE = 3600
+"""Most moments kept; a longer run keeps every second, then every fourth … of them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the run is meant to be; `planned` seconds, None where it goes on until stopped."""
+
+    system: str | None
+    profile_name: str | None
+    profile: Profile | None
+    environment: str | None
+    target: str
+    rules: Sequence[Threshold]
+    planned: float | None
+    results: str
+    seed: int
+    mix: Model | None
+    preflight: Sequence[str]
+
+
+@dataclass
+class Timeline:
+    """Moments of the run in bounded number: at `TIMELINE` every other one is dropped."""
+
+    moments: list[Moment] = field(default_factory=list)
+    stride: int = 1
+    _skipped: int = 0
+
+    def add(self, moment: Moment) -> None:
+        """Keep a moment, or drop it where the stride says so."""
+        self._skipped += 1
+        if self._skipped < self.stride:
+            return
+        self._skipped = 0
+        self.moments.append(moment)
+        if len(self.moments) >= TIMELINE:
+            self.moments = self.moments[::2]
+            self.stride *= 2
+
+
+class Run:
+    """A run in progress, then its record."""
+
+    def __init__(
+        self, environment: Environment, plan: Plan, recorder: Recorder, ledger: Ledger | None
+    ) -> None:
+        self.plan = plan
+        self._environment = environment
+        self._recorder = recorder
+        self._ledger = ledger
+        self._begun = time.perf_counter()
+        self._started = datetime.now(UTC)
+        self._timeline = Timeline()
+        self.folder: Path = files.new_folder(
+            plan.results, self._started, plan.system, plan.profile_name
+        )
+        self._files = files.LocustFiles(environment, self.folder)
+        if ledger is not None:
+            ledger.begin()
+        self._watcher = gevent.spawn(self._watch)
+
+    def start_clock(self) -> None:
+        """The preparation is over and a profile's load begins; `-t` has counted from the start."""
+        if self.plan.profile is not None:
+            self._begun = time.perf_counter()
+
+    def checks(self) -> list[Check]:
+        """Every rule against what is measured so far."""
+        return evaluate(list(self.plan.rules), self._recorder.series)
+
+    def judgement(self, final: bool = False) -> Judgement:
+        """The verdict so far, or the final one."""
+        return judge(self._evidence(self.checks()), final)
+
+    def finish(self, stopped_early: bool) -> RunRecord:
+        """End the run: last reports of all workers, the verdict, and every file."""
+        lasted = time.perf_counter() - self._begun
+        self._watcher.kill()
+        if self._ledger is not None:
+            self._ledger.finish()
+        checks = self.checks()
+        judgement = judge(self._evidence(checks, lasted, stopped_early))
+        record = self._record(checks, judgement, lasted)
+        files.write(record, self.folder)
+        self._files.close()
+        return record
+
+    def _evidence(
+        self, checks: Sequence[Check], lasted: float = 0.0, stopped_early: bool = False
+    ) -> Evidence:
+        total, planned = self._recorder.total(), self.plan.planned
+        runner = self._environment.runner
+        return Evidence(
+            requests=total.requests,
+            failures=total.failures,
+            user_errors=sum(row["count"] for row in runner.exceptions.values()) if runner else 0,
+            checks=checks,
+            planned=planned,
+            lasted=lasted,
+            cut_short=stopped_early and planned is not None and lasted < planned - EARLY_S,
+            lost_workers=self._ledger.lost if self._ledger and lasted else (),
+            tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
+        )
+
+    def _watch(self) -> None:
+        while True:
+            self._timeline.add(self._moment())
+            gevent.sleep(1.0)
+
+    def _moment(self) -> Moment:
+        every = self._recorder.series.values()
+        return Moment(
+            t=round(time.perf_counter() - self._begun, 3),
+            users=self._environment.runner.user_count if self._environment.runner else 0,
+            requests=sum(series.requests for series in every),
+            failures=sum(series.failures for series in every),
+        )
+
+    def _record(self, checks: Sequence[Check], judgement: Judgement, lasted: float) -> RunRecord:
+        plan, options, runner = (
+            self.plan,
+            self._environment.parsed_options,
+            self._environment.runner,
+        )
+        assert runner is not None and options is not None
+        return RunRecord(
+            gauntlet=gauntlet.__version__,
+            locust=locust.__version__,
+            python=platform.python_version(),
+            system=plan.system,
+            profile=plan.profile_name,
+            environment=plan.environment,
+            target=plan.target,
+            started=self._started,
+            ended=datetime.now(UTC),
+            duration=round(lasted, 3),
+            planned=plan.planned,
+            peak_users=max((moment.users for moment in self._timeline.moments), default=0),
+            seed=plan.seed,
+            tags=tuple(options.tags or ()),
+            excluded_tags=tuple(options.exclude_tags or ()),
+            test_env=getattr(options, "test_env", ""),
+            test_version=getattr(options, "test_version", ""),
+            description=getattr(options, "description", ""),
+            mix=plan.mix.model_dump(mode="json") if plan.mix else None,
+            fleet=Fleet(
+                workers=self._ledger.size if self._ledger else 0,
+                lost=tuple(self._ledger.lost) if self._ledger else (),
+            ),
+            outcome=outcome(judgement),
+            thresholds=tuple(map(threshold_result, checks)),
+            total=statistics(Key("", "Aggregated"), self._recorder.total()),
+            endpoints=tuple(endpoints(self._recorder.series)),
+            failures=tuple(
+                Failure(
+                    method=row.method, name=row.name, text=str(row.error), count=row.occurrences
+                )
+                for row in list(runner.errors.values())[:TEXTS]
+            ),
+            user_errors={
+                row["msg"]: row["count"] for row in list(runner.exceptions.values())[:TEXTS]
+            },
+            preflight=tuple(plan.preflight),
+            timeline=tuple(self._timeline.moments),
+        )

@@ -1,0 +1,70 @@
+"""A profile's curve made Locust-shaped.
+
+On a master Locust blocks the shape until a ramp is done, so a ramp given as one step would run
+differently there. This shape gives the interpolated number of users at every tick, with a spawn
+rate that reaches it at once: the same users over time in one process, with `--processes` and on
+a master.
+"""
+
+from typing import ClassVar
+
+from locust import LoadTestShape
+
+from gauntlet import config, curves
+from gauntlet.models import Profile
+from gauntlet.systems import System
+
+Tick = tuple[int, float]
+
+
+class ProfileShape(LoadTestShape):
+    """Runs the profile that `profile` names; the suite sets `system` before the run."""
+
+    abstract = True
+    profile: ClassVar[str] = "smoke"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.system: System | None = None
+        self._plan: Profile | None = None
+        self._last: Tick = (0, 1.0)
+        self._held = False
+
+    @property
+    def plan(self) -> Profile:
+        """The profile, read when it is first asked for."""
+        if self._plan is None:
+            self._plan = config.load_profile(self.profile, self.system)
+        return self._plan
+
+    def reset_time(self) -> None:
+        """Begin again at the start of the curve."""
+        super().reset_time()
+        self._last = (0, 1.0)
+
+    def hold(self) -> None:
+        """Keep the clock at zero while the run is prepared."""
+        self._held = True
+
+    def release(self) -> None:
+        """Start the clock."""
+        self._held = False
+        self.reset_time()
+
+    def tick(self) -> Tick | None:
+        """Users wanted now and the rate that reaches them within this tick; None at the end."""
+        elapsed = 0.0 if self._held else self.get_run_time()
+        users = curves.users_at(self.plan.curve, elapsed)
+        if users is None:
+            return None
+        if users != self._last[0]:
+            self._last = (users, float(abs(users - self._last[0])))
+        return self._last
+
+
+def shape_for(profile: str, system: System | None) -> ProfileShape:
+    """A concrete shape, named after its profile, as Locust's picker shows it."""
+    kind = type(profile, (ProfileShape,), {"profile": profile, "__doc__": f"Profile {profile}."})
+    shape: ProfileShape = kind()
+    shape.system = system
+    return shape

@@ -1,0 +1,359 @@
+"""What all reference targets stand on: sockets, worker processes, the `ready` line, the counts.
+
+    with bind_tcp("127.0.0.1", 0) as listener:
+        site = http_site(listener, build_app, endpoints=("/health", "/blobs/*"), workers=2)
+        serve([site], exit_with_parent=True)
+
+Standard output holds one line `ready ADDRESS` per address, once every worker serves. Standard
+error stays empty unless something is wrong. `serve` returns after SIGTERM or SIGINT, and with
+`exit_with_parent` when standard input ends, which it also does if the parent is killed. No
+process outlives it: workers are told to end, have GRACE_S seconds for answers under way, and
+are killed then; if the supervisor itself is killed, they see that and end at once.
+
+Every HTTP site answers `GET /__count`, free of faults and itself not counted, with the sums of
+all its workers; an endpoint that ends in `*` stands for every path that begins like it:
+
+    {"/health":{"requests":3,"2xx":2,"3xx":0,"4xx":0,"5xx":1,"cut":0},…,"other":{…}}
+
+`requests` counts arrivals, the classes count answers begun, `cut` those of them broken off.
+
+Workers are forked, so the calling process must have no threads and no gevent patches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import mmap
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
+from typing import TYPE_CHECKING
+
+import orjson
+
+from gauntlet.errors import GauntletError, MissingExtra, UsageError
+from gauntlet.exitcodes import ExitCode
+from gauntlet.targets.faults import Cut, Deliberate, Faults, FaultyApp, answer_json
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from uvicorn import Server
+
+BACKLOG = 2048
+GRACE_S = 2.0
+KEEP_ALIVE_S = 5
+"""Idle connections are closed after this many seconds, as uvicorn does unless told otherwise."""
+
+Work = Callable[[int, Callable[[], None]], None]
+"""The life of one worker process: gets its index, calls the function once it serves."""
+
+_FORK = multiprocessing.get_context("fork")
+
+
+COUNTS_PATH = "/__count"
+COLUMNS = ("requests", "2xx", "3xx", "4xx", "5xx", "cut")
+
+
+class WorkerDied(GauntletError):
+    """A worker ended unasked; what was measured against the target means nothing any more."""
+
+    exit_code = ExitCode.INVALID
+
+
+@dataclass(frozen=True)
+class Site:
+    """One address of a target: how it is written, its bound socket, the work behind it."""
+
+    address: str
+    listener: socket.socket
+    work: Work
+    workers: int = 1
+
+
+def require_http(what: str) -> None:
+    """Raise MissingExtra unless the packages of the `targets` extra can be imported."""
+    for name in ("httptools", "python_multipart", "starlette", "uvicorn"):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise MissingExtra(f"the reference target of {what}", "targets") from error
+
+
+def bind_tcp(host: str, port: int) -> socket.socket:
+    """A listening socket: clients may connect from now on and wait for the workers.
+
+    Port 0 lets the kernel choose. The protocol number is given on purpose: asyncio switches
+    Nagle's algorithm off only for sockets that name TCP. Raises UsageError.
+    """
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        if listener:
+            listener.close()
+        reason = error.strerror or str(error)
+        raise UsageError(
+            f"--host, --port: expected a free address of this machine, got '{host}:{port}' "
+            f"({reason.lower()})"
+        ) from error
+    return listener
+
+
+def http_site(
+    listener: socket.socket,
+    build: Callable[[int], ASGIApp],
+    *,
+    endpoints: Sequence[str],
+    workers: int = 1,
+    faults: Faults,
+) -> Site:
+    """A counted site of uvicorn workers that have the faults.
+
+    Each worker builds its own application, from its index.
+    """
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    counts = Counts(endpoints, workers)
+
+    def work(index: int, up: Callable[[], None]) -> None:
+        app = FaultyApp(build(index), faults, index, counts.first_request_s)
+        _run_uvicorn(listener, counts.counted(app, index), up)
+
+    return Site(address, listener, work, workers)
+
+
+def serve(sites: Sequence[Site], *, exit_with_parent: bool = False) -> None:
+    """Run all workers of all sites until told to stop.
+
+    Raises WorkerDied if one ends before; the others are ended then, too.
+    """
+    with _stop_signals() as signalled:
+        reader, writer = _FORK.Pipe(duplex=False)
+        workers: list[ForkProcess] = []
+        try:
+            workers += [
+                _start_worker(site, index, writer)
+                for site in sites
+                for index in range(site.workers)
+            ]
+            for site in sites:
+                site.listener.close()
+            stops: list[socket.socket | int] = [signalled]
+            if exit_with_parent:
+                stops.append(sys.stdin.fileno())
+            if _all_up(workers, reader, stops):
+                for site in sites:
+                    print(f"ready {site.address}", flush=True)
+                _wait_for_stop(workers, stops)
+        finally:
+            _end(workers)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[socket.socket]:
+    """A socket that becomes readable as soon as SIGTERM or SIGINT arrives."""
+    ours, pythons = socket.socketpair()
+    pythons.setblocking(False)
+    with ours, pythons:
+        before_fd = signal.set_wakeup_fd(pythons.fileno())
+        before = {
+            number: signal.signal(number, lambda *_: None)
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield ours
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before_fd)
+
+
+def _start_worker(site: Site, index: int, writer: Connection) -> ForkProcess:
+    def life() -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        threading.Thread(target=_end_with_supervisor, daemon=True).start()
+        site.work(index, lambda: writer.send_bytes(b"up"))
+
+    process = _FORK.Process(target=life, name=f"{site.address} worker {index}", daemon=True)
+    process.start()
+    return process
+
+
+def _end_with_supervisor() -> None:
+    """End this worker when its supervisor is gone, even while the event loop is blocked."""
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None
+    supervisor.join()
+    os._exit(ExitCode.PASS)
+
+
+def _all_up(
+    workers: Sequence[ForkProcess], reader: Connection, stops: Sequence[socket.socket | int]
+) -> bool:
+    """Wait until every worker serves; False if told to stop before."""
+    for _ in workers:
+        if not _wait_for_stop(workers, stops, reader):
+            return False
+        reader.recv_bytes()
+    return True
+
+
+def _wait_for_stop(
+    workers: Sequence[ForkProcess],
+    stops: Sequence[socket.socket | int],
+    reader: Connection | None = None,
+) -> bool:
+    """Wait for a reason to stop (False) or for `reader` (True); raises WorkerDied."""
+    sentinels = {worker.sentinel: worker for worker in workers}
+    while True:
+        ready = wait([*stops, *sentinels, *([reader] if reader else [])])
+        if any(_says_stop(stop) for stop in stops if stop in ready):
+            return False
+        for worker in [worker for sentinel, worker in sentinels.items() if sentinel in ready]:
+            worker.join()
+            raise WorkerDied(f"{worker.name} ended unasked (exit code {worker.exitcode})")
+        if reader in ready:
+            return True
+
+
+def _says_stop(stop: socket.socket | int) -> bool:
+    """A signal stops; of standard input only its end does, text on it is thrown away."""
+    return not isinstance(stop, int) or not os.read(stop, 65536)
+
+
+def _end(workers: Sequence[ForkProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    deadline = time.perf_counter() + GRACE_S
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.perf_counter()))
+        if worker.exitcode is None:
+            worker.kill()
+            worker.join()
+
+
+class Counts:
+    """What all workers of a site answered, by endpoint, in memory they share.
+
+    Each worker writes cells of its own, so nothing is locked and a killed worker leaves no lock.
+    The first cell is the time of the first request, in nanoseconds of `perf_counter`.
+    """
+
+    def __init__(self, endpoints: Sequence[str], workers: int) -> None:
+        self._endpoints = (*endpoints, "other")
+        self._width = len(self._endpoints) * len(COLUMNS)
+        self._cells = memoryview(mmap.mmap(-1, 8 * (1 + workers * self._width))).cast("Q")
+
+    def first_request_s(self) -> float:
+        """When the first request came to any worker; now, if none came yet."""
+        return (self._cells[0] or time.perf_counter_ns()) / 1e9
+
+    def counted(self, app: ASGIApp, worker: int) -> ASGIApp:
+        """The application of one worker, counted, with the path that tells the counts."""
+
+        async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == COUNTS_PATH:
+                await answer_json(send, 200, orjson.dumps(self.sums()))
+                return
+            row = self._begin(worker, scope["path"])
+
+            async def noting(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    self._cells[row + COLUMNS.index(f"{message['status'] // 100}xx")] += 1
+                await send(message)
+
+            try:
+                await app(scope, receive, noting)
+            except Cut:
+                self._cells[row + COLUMNS.index("cut")] += 1
+                raise
+
+        return counting
+
+    def sums(self) -> dict[str, dict[str, int]]:
+        """Endpoint -> column -> sum over all workers."""
+        stride = len(COLUMNS)
+        return {
+            endpoint: {
+                column: sum(self._cells[1 + at * stride + offset :: self._width])
+                for offset, column in enumerate(COLUMNS)
+            }
+            for at, endpoint in enumerate(self._endpoints)
+        }
+
+    def _begin(self, worker: int, path: str) -> int:
+        """Count an arrival; returns the first cell of its row."""
+        if not self._cells[0]:
+            self._cells[0] = time.perf_counter_ns()
+        at = next((at for at, name in enumerate(self._endpoints) if _is_of(path, name)), -1)
+        row = 1 + worker * self._width + at % len(self._endpoints) * len(COLUMNS)
+        self._cells[row] += 1
+        return row
+
+
+def _is_of(path: str, endpoint: str) -> bool:
+    return path.startswith(endpoint[:-1]) if endpoint.endswith("*") else path == endpoint
+
+
+def _run_uvicorn(listener: socket.socket, app: ASGIApp, up: Callable[[], None]) -> None:
+    import uvicorn
+
+    _log_warnings()
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+    asyncio.run(_run_server(uvicorn.Server(config), listener, up))
+
+
+async def _run_server(server: Server, listener: socket.socket, up: Callable[[], None]) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    if server.started:
+        up()
+    await serving
+
+
+def _log_warnings() -> None:
+    """Warnings of uvicorn go to standard error, but not those a fault was meant to cause."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.addFilter(lambda record: not (record.exc_info and _is_deliberate(record.exc_info[1])))
+    logger = logging.getLogger("uvicorn")
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    # The form parser warns of every malformed body, which is not news to a load tester.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+def _is_deliberate(error: BaseException | None) -> bool:
+    return isinstance(error, Deliberate)

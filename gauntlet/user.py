@@ -1,0 +1,74 @@
+"""What a user class of the suite answers besides Locust's own questions."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from locust import User, between
+
+from gauntlet.models import Interval
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a class needs to make its payloads: the run's seed and the process's number."""
+
+    seed: int
+    worker: int
+    pause: Callable[[], None]
+    """Call it between pieces of heavy work, so that heartbeats and the web page go on."""
+
+
+class SuiteUser:
+    """Mixed into the suite's Locust users; every method is called before a user starts."""
+
+    system: ClassVar[str]
+
+    @classmethod
+    def configure(cls, mix: Any) -> None:
+        """Take over a mix: weights, wait time, payload sizes."""
+
+    @classmethod
+    def prepare(cls, preparation: Preparation) -> None:
+        """Make the payloads; nothing is made while the clock of a request runs."""
+
+    @classmethod
+    def preflight(cls, host: str, tasks: set[str]) -> Iterator[str]:
+        """Make one real call per endpoint kind of `tasks`; yield a sentence per wrong answer."""
+        yield from ()
+
+
+def weigh(user: type[User], weights: dict[str, int]) -> None:
+    """Give each task of `user` its weight by function name; tasks that tags left out stay out."""
+    chosen = {getattr(task, "__name__", ""): task for task in user.tasks}
+    user.tasks = [task for name, task in chosen.items() for _ in range(weights.get(name, 1))]
+
+
+def wait(user: type[User], interval: Interval) -> None:
+    """Let users pause within `interval` between two tasks; no pause at 0 to 0."""
+    user.wait_time = between(interval.low, interval.high)
+
+
+def concrete_users() -> Iterator[type[User]]:
+    """Every user class of the suite that a locustfile made concrete."""
+    waiting: list[type[Any]] = [SuiteUser]
+    seen: set[type[Any]] = set()
+    while waiting:
+        kind = waiting.pop()
+        for child in kind.__subclasses__():
+            if child not in seen:
+                seen.add(child)
+                waiting.append(child)
+                if issubclass(child, User) and not child.abstract:
+                    yield child
+
+
+def tasks_of(user: type[User], tags: Iterable[str], excluded: Iterable[str]) -> set[str]:
+    """Names of the tasks that Locust's `--tags` and `--exclude-tags` leave in."""
+    wanted, unwanted = set(tags or ()), set(excluded or ())
+
+    def runs(task: Any) -> bool:
+        own: set[str] = getattr(task, "locust_tag_set", set())
+        return (not wanted or bool(own & wanted)) and not own & unwanted
+
+    return {getattr(task, "__name__", "") for task in user.tasks if runs(task)}

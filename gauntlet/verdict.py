@@ -1,0 +1,101 @@
+"""The verdict over a run: PASS, FAIL or INVALID, with its reasons and its exit code. Pure.
+
+INVALID outranks FAIL: where the measurement cannot be trusted, a broken threshold says nothing
+about the target. The causes that this module weighs:
+
+    no request was made · a threshold matched nothing · a worker was lost · the run was cut short
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gauntlet.exitcodes import ExitCode
+from gauntlet.thresholds import Check
+from gauntlet.units import format_duration
+
+
+class Verdict(StrEnum):
+    """What a run says about its target; INVALID says nothing but why."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    INVALID = "INVALID"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run left behind; times in seconds."""
+
+    requests: int
+    failures: int
+    user_errors: int
+    checks: Sequence[Check]
+    planned: float | None = None
+    lasted: float = 0.0
+    cut_short: bool = False
+    lost_workers: Sequence[str] = ()
+    tolerated_losses: int = 0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, the sentences that explain it, and the process's exit code."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    exit_code: ExitCode
+
+
+def judge(evidence: Evidence, final: bool = True) -> Judgement:
+    """The verdict on `evidence`; `final` False while the load still runs.
+
+    A running load is not held against its own plan: it is neither cut short nor empty yet.
+    """
+    spoiled = [*_spoiled(evidence, final)]
+    if spoiled:
+        return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
+    if evidence.checks:
+        return _by_thresholds(evidence.checks)
+    return _without_thresholds(evidence)
+
+
+def _spoiled(evidence: Evidence, final: bool) -> list[str]:
+    reasons = []
+    if final and not evidence.requests:
+        reasons.append("no request was made; check host, tags and duration")
+    if final and evidence.requests:
+        reasons += [
+            f"the threshold {check.threshold.text} matched no request; check its name"
+            for check in evidence.checks
+            if check.value is None
+        ]
+    if len(evidence.lost_workers) > evidence.tolerated_losses:
+        names = ", ".join(evidence.lost_workers)
+        reasons.append(f"lost without a last report: {names}; its requests are missing")
+    if final and evidence.cut_short and evidence.planned is not None:
+        lasted, planned = format_duration(evidence.lasted), format_duration(evidence.planned)
+        reasons.append(f"cut short after {lasted} of {planned}; let the run finish")
+    return reasons
+
+
+def _by_thresholds(checks: Sequence[Check]) -> Judgement:
+    broken = [
+        f"{check.threshold.text} broke: {check.threshold.show(check.value)}"
+        for check in checks
+        if check.value is not None and not check.held
+    ]
+    if broken:
+        return Judgement(Verdict.FAIL, tuple(broken), ExitCode.THRESHOLD)
+    return Judgement(Verdict.PASS, (), ExitCode.PASS)
+
+
+def _without_thresholds(evidence: Evidence) -> Judgement:
+    reasons = []
+    if evidence.failures:
+        reasons.append(f"{evidence.failures} requests failed and no threshold judges them")
+    if evidence.user_errors:
+        reasons.append(f"user code raised {evidence.user_errors} exceptions")
+    if reasons:
+        return Judgement(Verdict.FAIL, tuple(reasons), ExitCode.REQUESTS_FAILED)
+    return Judgement(Verdict.PASS, (), ExitCode.PASS)
