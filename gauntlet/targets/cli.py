@@ -147,7 +147,7 @@ def target() -> None:
 @_duration(
     "--service-time",
     "service_time_s",
-    default="20ms",
+    default="10ms",
     help="Time a prediction blocks its worker per megapixel, on top of decoding and encoding.",
 )
 @_duration(

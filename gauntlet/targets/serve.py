@@ -38,7 +38,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -145,30 +145,49 @@ def serve(sites: Sequence[Site], *, exit_with_parent: bool = False) -> None:
     Raises WorkerDied if one ends before; the others are ended then, too.
     """
     with _stop_signals() as signalled:
+        stops = _Stops(signalled, _standard_input() if exit_with_parent else None)
         reader, writer = _FORK.Pipe(duplex=False)
         workers: list[ForkProcess] = []
         try:
-            workers += [
-                _start_worker(site, index, writer)
-                for site in sites
-                for index in range(site.workers)
-            ]
+            for site in sites:
+                workers += [_start_worker(site, index, writer) for index in range(site.workers)]
             for site in sites:
                 site.listener.close()
-            stops: list[socket.socket | int] = [signalled]
-            if exit_with_parent:
-                stops.append(sys.stdin.fileno())
             if _all_up(workers, reader, stops):
                 for site in sites:
                     print(f"ready {site.address}", flush=True)
-                _wait_for_stop(workers, stops)
+                _wait(workers, stops)
         finally:
             _end(workers)
 
 
+class _Stops(NamedTuple):
+    """Where a wish to stop comes from: a descriptor fed by signals, and standard input."""
+
+    signalled: int
+    standard_input: int | None
+
+    @property
+    def descriptors(self) -> list[int]:
+        return [item for item in self if item is not None]
+
+    def told(self, ready: Sequence[object]) -> bool:
+        """Text on standard input is thrown away; only its end stops."""
+        if self.signalled in ready:
+            return True
+        source = self.standard_input
+        return source is not None and source in ready and not os.read(source, 65536)
+
+
+def _standard_input() -> int:
+    if sys.stdin is None:
+        raise UsageError("--exit-with-parent: expected an open standard input, got a closed one")
+    return sys.stdin.fileno()
+
+
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[socket.socket]:
-    """A socket that becomes readable as soon as SIGTERM or SIGINT arrives."""
+def _stop_signals() -> Iterator[int]:
+    """A descriptor that becomes readable as soon as SIGTERM or SIGINT arrives."""
     ours, pythons = socket.socketpair()
     pythons.setblocking(False)
     with ours, pythons:
@@ -178,7 +197,7 @@ def _stop_signals() -> Iterator[socket.socket]:
             for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
-            yield ours
+            yield ours.fileno()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -206,38 +225,32 @@ def _end_with_supervisor() -> None:
     os._exit(ExitCode.PASS)
 
 
-def _all_up(
-    workers: Sequence[ForkProcess], reader: Connection, stops: Sequence[socket.socket | int]
-) -> bool:
-    """Wait until every worker serves; False if told to stop before."""
+def _all_up(workers: Sequence[ForkProcess], reader: Connection, stops: _Stops) -> bool:
+    """Wait until every worker serves; False if told to stop before. Raises WorkerDied."""
     for _ in workers:
-        if not _wait_for_stop(workers, stops, reader):
+        if not _wait(workers, stops, reader):
             return False
         reader.recv_bytes()
     return True
 
 
-def _wait_for_stop(
-    workers: Sequence[ForkProcess],
-    stops: Sequence[socket.socket | int],
-    reader: Connection | None = None,
-) -> bool:
-    """Wait for a reason to stop (False) or for `reader` (True); raises WorkerDied."""
-    sentinels = {worker.sentinel: worker for worker in workers}
+def _wait(workers: Sequence[ForkProcess], stops: _Stops, reader: Connection | None = None) -> bool:
+    """Wait until told to stop (False) or until `reader` has something (True).
+
+    Raises WorkerDied.
+    """
+    sentinels = [worker.sentinel for worker in workers]
+    readers = [reader] if reader else []
     while True:
-        ready = wait([*stops, *sentinels, *([reader] if reader else [])])
-        if any(_says_stop(stop) for stop in stops if stop in ready):
+        ready = wait([*stops.descriptors, *sentinels, *readers])
+        if stops.told(ready):
             return False
-        for worker in [worker for sentinel, worker in sentinels.items() if sentinel in ready]:
-            worker.join()
-            raise WorkerDied(f"{worker.name} ended unasked (exit code {worker.exitcode})")
+        for worker in workers:
+            if worker.sentinel in ready:
+                worker.join()
+                raise WorkerDied(f"{worker.name} ended unasked (exit code {worker.exitcode})")
         if reader in ready:
             return True
-
-
-def _says_stop(stop: socket.socket | int) -> bool:
-    """A signal stops; of standard input only its end does, text on it is thrown away."""
-    return not isinstance(stop, int) or not os.read(stop, 65536)
 
 
 def _end(workers: Sequence[ForkProcess]) -> None:

@@ -1,0 +1,61 @@
+# Everything runs with the plain python of .venv; `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo fmt check schema test e2e bench-predict bench-http lock wheel clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: .venv/installed  ## make .venv from the hash-locked requirements
+
+.venv/installed: requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+demo: setup  ## run predict under `smoke` against the reference target: 30 seconds, then a verdict
+	$(BIN)/gauntlet run predict --profile smoke --only-summary
+
+fmt: setup  ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: setup  ## format, lint, types, spelling, YAML, schemas
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/yamllint --strict profiles
+	$(BIN)/gauntlet check
+	$(BIN)/python -m gauntlet.schemas --check
+
+schema: setup  ## write the JSON Schemas of profiles/ and of the run record
+	$(BIN)/python -m gauntlet.schemas
+
+test: check  ## all checks and every test
+	$(BIN)/python -m pytest -q
+
+e2e: setup  ## only the tests that start real Locust processes
+	$(BIN)/python -m pytest -q -m e2e
+
+bench-predict: setup  ## requests per CPU-second of PredictUser next to a plain FastHttpUser
+	$(BIN)/python -m benchmarks.predict
+
+bench-http: setup  ## CPU per request of our HTTP client next to FastHttpUser; needs nginx
+	$(BIN)/python -m benchmarks.http
+
+lock: setup  ## compile the lock files anew
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" pyproject.toml --extra targets -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --group dev \
+	  -c requirements.lock -o requirements-dev.lock
+
+wheel: setup  ## build the wheel by way of the sdist, into dist/
+	$(BIN)/python -m build --no-isolation
+
+clean:  ## remove what was made
+	rm -rf .venv dist build results .pytest_cache .mypy_cache .ruff_cache

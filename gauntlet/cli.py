@@ -1,0 +1,209 @@
+"""The `gauntlet` command.
+
+gauntlet run SYSTEM      build the equivalent locust command, print it and become it
+gauntlet list            environments, profiles with their numbers, systems
+gauntlet check           validate every YAML file
+gauntlet target NAME     a reference target, with faults that can be switched on
+gauntlet init DIR        a locustfile and the profiles, to make your own
+"""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from gauntlet import __version__, config, curves, scaffold
+from gauntlet.errors import GauntletError, UsageError
+from gauntlet.systems import SYSTEMS
+from gauntlet.systems import system as find_system
+from gauntlet.targets.cli import target
+from gauntlet.text import nearest
+from gauntlet.units import format_duration
+
+
+class Command(click.Group):
+    """Prints the suite's errors as one line per mistake, with their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GauntletError as error:
+            for mistake in error.mistakes:
+                click.echo(mistake, err=True)
+            ctx.exit(int(error.exit_code))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        if name and self.get_command(ctx, name) is None and not name.startswith("-"):
+            known = self.list_commands(ctx)
+            raise UsageError(
+                f"gauntlet: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}"
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="gauntlet")
+def main() -> None:
+    """Load-test five kinds of system on Locust, with verdicts one can defend."""
+
+
+main.add_command(target)
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
+)
+@click.argument("system")
+@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
+@click.option("-p", "--profile", metavar="NAME", help="Load profile, such as smoke or spike.")
+@click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+@click.option(
+    "-m",
+    "--mode",
+    metavar="MODE",
+    default="headless",
+    help="headless (default) or web, which opens Locust's page on port 8089.",
+)
+@click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+def run(
+    system: str,
+    env: str | None,
+    profile: str | None,
+    url: str | None,
+    mode: str,
+    locust_options: tuple[str, ...],
+) -> None:
+    """Run SYSTEM with Locust. Other options are handed on to locust as they are."""
+    chosen = find_system(system)
+    if mode not in ("headless", "web"):
+        hint = nearest(mode, ["headless", "web"])
+        raise UsageError(f"--mode: expected headless or web, got {mode!r}{hint}")
+    if env:
+        config.load_environment(env)
+    if profile:
+        config.load_profile(profile, chosen)
+    elif mode == "headless" and not _planned(locust_options):
+        raise UsageError(
+            "run: expected --profile NAME or -t TIME with --mode headless, got neither"
+        )
+    command = ["locust", "-f", _shown(scaffold.find_locustfile(chosen.locustfile))]
+    command += ["--headless"] if mode == "headless" else []
+    command += ["--load-profile", profile] if profile else []
+    command += ["--environment", env] if env else []
+    command += ["--host", url] if url else []
+    command += locust_options
+    click.echo(shlex.join(command), err="--json" in locust_options)
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+@main.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
+@click.option("--system", "name", metavar="SYSTEM", default="predict", help="Whose profiles.")
+def list_all(as_json: bool, name: str) -> None:
+    """Show environments, profiles with their numbers, and systems."""
+    system = find_system(name)
+    profiles = {one: config.load_profile(one, system) for one in config.profile_names(system)}
+    environments = {one: config.load_environment(one) for one in config.environment_names()}
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "systems": list(SYSTEMS),
+                    "environments": {n: e.model_dump() for n, e in environments.items()},
+                    "profiles": {n: p.model_dump(mode="json") for n, p in profiles.items()},
+                }
+            )
+        )
+        return
+    console = Console(highlight=False)
+    _print(
+        console,
+        "Systems",
+        ["name", "locustfile"],
+        [[s.name, s.locustfile] for s in SYSTEMS.values()],
+    )
+    _print(
+        console,
+        "Environments",
+        ["name", "target", "description"],
+        [[n, str(e.targets.get(system.name, "—")), e.description] for n, e in environments.items()],
+    )
+    _print(
+        console,
+        f"Profiles of {system.name}",
+        ["name", "users", "spawn rate", "duration", "phases", "description"],
+        [
+            [
+                n,
+                str(p.users),
+                f"{p.spawn_rate:g}/s",
+                format_duration(p.duration),
+                ", ".join(stretch.name for stretch in curves.stretches(p.curve)),
+                p.description,
+            ]
+            for n, p in profiles.items()
+        ],
+    )
+
+
+@main.command()
+def check() -> None:
+    """Validate every profile, mix and environment; exit 2 with a line per mistake."""
+    checked, mistakes = config.check_all()
+    for label in checked:
+        click.echo(f"ok  {label}")
+    if mistakes:
+        raise UsageError(mistakes)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Write the locustfiles and profiles into FOLDER, to make them your own."""
+    try:
+        written = scaffold.lay_out(
+            folder, [system.locustfile for system in SYSTEMS.values()], config.roots()[-1]
+        )
+    except FileExistsError as error:
+        raise UsageError(f"init: expected a folder without {error}, got one with it") from error
+    except OSError as error:
+        raise UsageError(f"init: expected a folder to write to, got {error.strerror}") from error
+    click.echo(f"{len(written)} files in {folder}; start with:")
+    first = next(iter(SYSTEMS.values())).locustfile
+    click.echo(
+        f"  cd {shlex.quote(str(folder))} && locust -f {first} --headless --load-profile smoke"
+    )
+
+
+def _print(console: Console, title: str, heads: list[str], rows: list[list[str]]) -> None:
+    table = Table(*heads, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _planned(options: tuple[str, ...]) -> bool:
+    """Whether options for locust give the run an end."""
+    return any(one.startswith(("-t", "--run-time", "-i", "--iterations")) for one in options)
+
+
+def _shown(path: Path) -> str:
+    """A path below the working folder without it."""
+    here = Path.cwd()
+    return (
+        str(path.relative_to(here))
+        if path.is_absolute() and path.is_relative_to(here)
+        else str(path)
+    )
+
+
+if __name__ == "__main__":
+    main()

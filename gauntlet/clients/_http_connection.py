@@ -1,0 +1,377 @@
+"""One TCP or TLS connection: a non-blocking socket with a read watcher that stays armed.
+
+gevent's own sockets start and stop a watcher for every wait and a timer for every deadline. Here
+the watcher is started once; when bytes arrive it switches straight to the greenlet that waits, and
+while nobody waits it notices that a kept connection was closed or talked out of turn.
+"""
+
+import errno
+import ssl
+import sys
+from _socket import (
+    AI_NUMERICHOST,
+    IPPROTO_TCP,
+    SO_ERROR,
+    SO_SNDBUF,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_NODELAY,
+    gaierror,
+)
+from _socket import getaddrinfo as getaddrinfo_now
+from _socket import socket as RawSocket
+from collections import deque
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import gevent
+import gevent.socket
+import gevent.ssl
+from greenlet import getcurrent, greenlet
+
+from gauntlet.clients._http_deadlines import FOR_EVER, IDLE, reactor
+from gauntlet.clients._http_errors import (
+    ConnectFailed,
+    ConnectTimeout,
+    DeadlineExceeded,
+    connect_failed,
+    tls_failed,
+)
+
+Buffer = bytes | bytearray | memoryview
+
+SEND_BUFFER_BYTES = 1 << 20
+"""What the kernel may hold of a request: an ordinary upload then leaves in one call."""
+
+TLS_SLICE_BYTES = 1 << 16
+YIELD_BYTES = 1 << 22
+"""A sender that never has to wait still lets others run after this many bytes."""
+
+PARTS_PER_CALL = 512
+NAME_TTL_S = 30.0
+_KEPT_NAMES = 64
+
+READ, WRITE = 1, 2
+AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_EXPIRED = object()
+
+Address = tuple[int, Any]
+
+
+class Origin(NamedTuple):
+    """Where a connection leads to."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Connection:
+    """A connection in the hands of one greenlet at a time; made by `open`, ended by `close`."""
+
+    __slots__ = (
+        "__weakref__",
+        "_armed",
+        "_receive",
+        "_send",
+        "_socket",
+        "_waiter",
+        "_watcher",
+        "closed",
+        "deadline",
+        "expiry",
+        "origin",
+        "reactor",
+        "tls",
+        "used",
+    )
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.reactor = reactor()
+        self.deadline = IDLE
+        self.expiry: type[DeadlineExceeded] = ConnectTimeout
+        self.closed = False
+        self.tls = False
+        self.used = False
+        """Whether it has carried a whole answer."""
+        self._armed = False
+        self._socket: Any = None
+        self._waiter: greenlet | None = None
+        self._watcher: Any = None
+
+    @classmethod
+    def open(
+        cls, origin: Origin, context: ssl.SSLContext | None, deadline: float
+    ) -> "Connection":
+        """Connect before the `perf_counter` time `deadline`, with TLS if there is a context."""
+        connection = cls(origin)
+        connection.deadline = deadline
+        connection.reactor.add(connection)
+        try:
+            connection._connect()
+            if context is not None:
+                connection._secure(context)
+            connection._arm()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Give everything back; a second call does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        self.deadline = IDLE
+        self.reactor.discard(self)
+        if self._watcher is not None:
+            self._watcher.stop()
+            self._watcher.close()
+        if self._socket is not None:
+            self._socket.close()
+        # Bound methods of the socket, and of this object, would keep both alive.
+        self._socket = self._watcher = self._receive = self._send = None
+
+    def park(self) -> bool:
+        """Put the connection aside between two exchanges; False if it cannot be used again."""
+        self.used = True
+        if not self._armed and not self._quiet():
+            self.close()
+            return False
+        self.deadline = IDLE
+        return True
+
+    def expire(self) -> None:
+        """Called by the sweep when the deadline has passed."""
+        if self._waiter is not None:
+            self._waiter.switch(_EXPIRED)
+
+    # -- bytes -----------------------------------------------------------------------------------
+
+    def fill(self, into: Buffer) -> int:
+        """Wait for bytes and receive some into `into`; 0 is the end of the stream."""
+        if self.tls:  # bytes may wait inside the TLS layer, where no watcher sees them
+            try:
+                return int(self._receive(into))
+            except AGAIN:
+                pass
+        while True:
+            self._wait()
+            try:
+                return int(self._receive(into))
+            except AGAIN:
+                continue
+
+    def peek(self, into: Buffer) -> int | None:
+        """What `fill` gives if it need not wait, else None."""
+        try:
+            return int(self._receive(into))
+        except AGAIN:
+            return None
+
+    def send(self, parts: Sequence[Buffer]) -> int:
+        """Send what the kernel takes at once; how many bytes that were."""
+        try:
+            return int(self._send(parts))
+        except AGAIN:
+            return 0
+
+    def wait_to_send(self) -> None:
+        """Wait until the kernel takes bytes again, or until something arrives."""
+        watcher = self.reactor.loop.io(self._socket.fileno(), WRITE)
+        watcher.start(self._wake)
+        try:
+            self._wait()
+        finally:
+            watcher.stop()
+            watcher.close()
+
+    def _wait(self) -> None:
+        if not self._armed and self._watcher is not None:
+            self._arm()
+        self._waiter = getcurrent()
+        try:
+            if self.reactor.switch() is _EXPIRED:
+                raise self.expiry
+        finally:
+            self._waiter = None
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._watcher is None:
+            self._watcher = self.reactor.loop.io(self._socket.fileno(), READ)
+        self._watcher.start(self._wake)
+        self._armed = True
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            waiter.switch()
+        elif not self.closed:
+            # Level-triggered: it would fire for ever.
+            self._watcher.stop()
+            self._armed = False
+            if self.deadline == IDLE and not self._quiet():
+                self.close()
+
+    def _quiet(self) -> bool:
+        """Whether a connection that nobody uses is open and silent; then it is armed again.
+
+        Under TLS a readable socket may only hold a session ticket.
+        """
+        try:
+            self._receive(self.reactor.scratch)
+        except AGAIN:
+            self._arm()
+            return True
+        except OSError:
+            pass
+        return False
+
+    # -- opening ---------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        error = OSError()
+        for family, address in _addresses(self.origin.host, self.origin.port, self.deadline):
+            try:
+                self._connect_to(family, address)
+                return
+            except OSError as failed:
+                error = failed
+        raise connect_failed(error)
+
+    def _connect_to(self, family: int, address: Any) -> None:
+        raw = RawSocket(family, SOCK_STREAM)
+        self._socket = raw
+        try:
+            raw.setblocking(False)
+            raw.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            raw.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
+            code = raw.connect_ex(address)
+            if code == errno.EINPROGRESS:
+                self.wait_to_send()
+                code = raw.getsockopt(SOL_SOCKET, SO_ERROR)
+            if code:
+                raise OSError(code, "")
+        except OSError:
+            self._socket = None
+            raw.close()
+            raise
+        self._receive = raw.recv_into
+        self._send = raw.sendmsg
+
+    def _secure(self, context: ssl.SSLContext) -> None:
+        raw = self._socket
+        plain = gevent.socket.socket(raw.family, raw.type, raw.proto, fileno=raw.detach())
+        self._socket = plain
+        secure = self._socket = context.wrap_socket(
+            plain,
+            server_hostname=self.origin.host,
+            do_handshake_on_connect=False,
+            suppress_ragged_eofs=False,
+        )
+        secure.settimeout(0.0)
+        self.tls = True
+        self._receive = secure.recv_into
+        self._send = self._send_securely
+        self._arm()
+        while True:
+            try:
+                secure.do_handshake()
+                return
+            except ssl.SSLWantReadError:
+                self._wait()
+            except ssl.SSLWantWriteError:
+                self.wait_to_send()
+            except OSError as error:
+                raise tls_failed(error) from None
+
+    def _send_securely(self, parts: Sequence[Buffer]) -> int:
+        # A call that could not finish must be repeated with the same bytes: the choice depends on
+        # the parts alone.
+        first = parts[0]
+        if len(parts) > 1 and sum(map(len, parts)) <= TLS_SLICE_BYTES:
+            first = b"".join(parts)
+        return int(self._socket.send(memoryview(first)[:TLS_SLICE_BYTES]))
+
+
+class Unsent:
+    """The rest of a request on its way out: views of its parts, never copies."""
+
+    def __init__(self, parts: Sequence[Buffer], sent: int = 0) -> None:
+        self._views = deque(memoryview(part).cast("B") for part in parts if len(part))
+        self.drop(sent)
+
+    def __bool__(self) -> bool:
+        return bool(self._views)
+
+    def next(self) -> list[memoryview]:
+        """What to hand to `Connection.send` now."""
+        return [self._views[index] for index in range(min(len(self._views), PARTS_PER_CALL))]
+
+    def drop(self, sent: int) -> None:
+        """Take away what has been sent."""
+        views = self._views
+        while sent:
+            first = views.popleft()
+            if len(first) > sent:
+                views.appendleft(first[sent:])
+                return
+            sent -= len(first)
+
+
+_names: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+
+
+def _addresses(host: str, port: int, deadline: float) -> list[Address]:
+    """Addresses of a name, looked up without holding up others, kept for half a minute."""
+    now = perf_counter()
+    until, found = _names.get((host, port), (0.0, []))
+    if now < until:
+        return found
+    try:
+        infos: Any = getaddrinfo_now(host, port, 0, SOCK_STREAM, 0, AI_NUMERICHOST)
+    except gaierror:
+        infos = _look_up(host, port, deadline - now)
+    found = [(info[0], info[4]) for info in infos]
+    if len(_names) >= _KEPT_NAMES:
+        _names.clear()
+    _names[host, port] = now + NAME_TTL_S, found
+    return found
+
+
+def _look_up(host: str, port: int, seconds: float) -> Any:
+    try:
+        with gevent.Timeout(max(seconds, 0.001) if seconds < FOR_EVER / 2 else None, ConnectTimeout()):
+            return gevent.socket.getaddrinfo(host, port, 0, SOCK_STREAM)
+    except (gaierror, UnicodeError):
+        raise ConnectFailed("name of the server is unknown") from None
+
+
+def secure_context(verify: bool | str) -> ssl.SSLContext:
+    """A client context: verified by the system's authorities, by a file's or folder's, or not."""
+    found = _contexts.get(verify)
+    if found is None:
+        found = gevent.ssl.create_default_context()
+        if isinstance(verify, str):
+            found = gevent.ssl.create_default_context(**_authorities(verify))
+        elif not verify:
+            found.check_hostname = False
+            found.verify_mode = ssl.CERT_NONE
+        if len(_contexts) >= _KEPT_NAMES:
+            _contexts.clear()
+        _contexts[verify] = found
+    return found
+
+
+def _authorities(path: str) -> dict[str, str]:
+    import os
+
+    return {"capath": path} if os.path.isdir(path) else {"cafile": path}
+
+
+_contexts: dict[bool | str, ssl.SSLContext] = {}
+del sys

@@ -1,0 +1,180 @@
+"""Runs real reference targets on ports of the kernel's choice, and ends every one of them."""
+
+import http.client
+import json
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 30.0
+BOUNDARY = "a-boundary"
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+StartTarget = Callable[..., AbstractContextManager["Target"]]
+
+
+class Answer(NamedTuple):
+    """One response, read to its last byte."""
+
+    status: int
+    content_type: str
+    body: bytes
+    seconds: float
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.body)
+
+
+class Ended(NamedTuple):
+    """What a process left behind."""
+
+    code: int
+    output: str
+    errors: str
+
+
+@dataclass
+class Target:
+    """A running reference target of predict."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+
+    def ask(self, method: str, path: str, body: bytes = b"", content_type: str = "") -> Answer:
+        """One request on a connection of its own."""
+        connection = self.connect()
+        try:
+            return ask(connection, method, path, body, content_type)
+        finally:
+            connection.close()
+
+    def predict(self, picture: bytes, query: str = "", name: str = "picture.jpg") -> Answer:
+        """Upload a picture under a file name."""
+        return self.ask("POST", f"/predict{query}", form(picture, name), FORM)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What the target says it answered, without the columns that are zero."""
+        content = self.ask("GET", "/__count").content
+        return {
+            endpoint: {column: count for column, count in columns.items() if count}
+            for endpoint, columns in content.items()
+        }
+
+    def processes(self) -> list[psutil.Process]:
+        """The supervisor and its workers."""
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def stop(self, number: int = signal.SIGTERM) -> Ended:
+        """Send a signal, wait for the end."""
+        self.process.send_signal(number)
+        return end(self.process)
+
+
+def ask(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    content_type: str = "",
+) -> Answer:
+    """One request on an open connection."""
+    begin = time.perf_counter()
+    headers = {"Content-Type": content_type} if content_type else {}
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    content = response.read()
+    seconds = time.perf_counter() - begin
+    return Answer(response.status, response.headers["content-type"], content, seconds)
+
+
+def form(content: bytes, name: str | None = "picture.jpg", field: str = "file") -> bytes:
+    """A form with one part; without a name it is a text field."""
+    file_name = "" if name is None else f'; filename="{name}"'
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"{file_name}\r\n\r\n'
+    return head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def launch(*options: str) -> subprocess.Popen[str]:
+    """The process of a target, with all three standard streams as pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "gauntlet.targets", "predict", "--port", "0", *options],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    """The next line of standard output; empty at its end. Fails at the deadline."""
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], DEADLINE_S)
+    assert readable, "the process printed nothing in time"
+    return process.stdout.readline()
+
+
+def end(process: subprocess.Popen[str]) -> Ended:
+    """Wait for the end of a process."""
+    output, errors = process.communicate(timeout=DEADLINE_S)
+    return Ended(process.returncode, output, errors)
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Poll until the condition holds; fails at the deadline."""
+    deadline = time.perf_counter() + DEADLINE_S
+    while not condition():
+        assert time.perf_counter() < deadline, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+def wait_until_gone(processes: list[psutil.Process]) -> None:
+    """Fails if one of the processes still runs at the deadline."""
+    _, alive = psutil.wait_procs(processes, timeout=DEADLINE_S)
+    assert not alive
+
+
+@contextmanager
+def running(*options: str) -> Iterator[Target]:
+    """A target that runs for a block; at its end it must end in order and have printed nothing."""
+    process = launch("--exit-with-parent", *options)
+    try:
+        line = read_line(process)
+        assert line.startswith("ready http://127.0.0.1:"), line
+        target = Target(process, int(line.rpartition(":")[2]))
+        yield target
+        if process.poll() is None:
+            assert target.stop() == (0, "", "")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=DEADLINE_S)
+
+
+@pytest.fixture(name="start_target")
+def _start_target() -> StartTarget:
+    """Start a target with options: `with start_target("--workers", "2") as target:`."""
+    return running
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    """A target with a service time of nothing that the tests of a module share."""
+    with running("--service-time", "0s") as shared:
+        yield shared
