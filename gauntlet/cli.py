@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gauntlet import __version__, config, curves, scaffold
-from gauntlet.errors import GauntletError, UsageError
+from gauntlet.commands import enter
+from gauntlet.errors import UsageError
 from gauntlet.systems import SYSTEMS
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -28,15 +29,7 @@ from gauntlet.units import format_duration
 
 
 class Command(click.Group):
-    """Prints the suite's errors as one line per mistake, with their exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except GauntletError as error:
-            for mistake in error.mistakes:
-                click.echo(mistake, err=True)
-            ctx.exit(int(error.exit_code))
+    """Names the nearest command where there is none of that name."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0] if args else ""
@@ -50,14 +43,14 @@ class Command(click.Group):
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="gauntlet")
-def main() -> None:
+def gauntlet() -> None:
     """Load-test five kinds of system on Locust, with verdicts one can defend."""
 
 
-main.add_command(target)
+gauntlet.add_command(target)
 
 
-@main.command(
+@gauntlet.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 )
 @click.argument("system")
@@ -104,7 +97,7 @@ def run(
     os.execv(sys.executable, [sys.executable, "-m", *command])
 
 
-@main.command(name="list")
+@gauntlet.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @click.option("--system", "name", metavar="SYSTEM", default="predict", help="Whose profiles.")
 def list_all(as_json: bool, name: str) -> None:
@@ -154,7 +147,7 @@ def list_all(as_json: bool, name: str) -> None:
     )
 
 
-@main.command()
+@gauntlet.command()
 def check() -> None:
     """Validate every profile, mix and environment; exit 2 with a line per mistake."""
     checked, mistakes = config.check_all()
@@ -164,7 +157,7 @@ def check() -> None:
         raise UsageError(mistakes)
 
 
-@main.command()
+@gauntlet.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
     """Write the locustfiles and profiles into FOLDER, to make them your own."""
@@ -203,6 +196,11 @@ def _shown(path: Path) -> str:
         if path.is_absolute() and path.is_relative_to(here)
         else str(path)
     )
+
+
+def main() -> None:
+    """Run the command line."""
+    enter(gauntlet, "gauntlet")
 
 
 if __name__ == "__main__":

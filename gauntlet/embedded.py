@@ -20,7 +20,7 @@ END_S = 5.0
 
 
 class TargetFailed(GauntletError):
-    """A reference target did not start; its own message stands above."""
+    """A reference target did not start; no line of ours where it said itself why."""
 
     exit_code = ExitCode.USAGE
 
@@ -58,5 +58,6 @@ class EmbeddedTarget:
         word, _, address = line.strip().partition(" ")
         if word != "ready" or not address:
             self.stop()
-            raise TargetFailed(f"the reference target of {name} did not start")
+            said = self._process.returncode == ExitCode.USAGE
+            raise TargetFailed([] if said else f"the reference target of {name} did not start")
         return address

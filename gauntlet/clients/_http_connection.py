@@ -6,8 +6,8 @@ while nobody waits it notices that a kept connection was closed or talked out of
 """
 
 import errno
+import os.path
 import ssl
-import sys
 from _socket import (
     AI_NUMERICHOST,
     IPPROTO_TCP,
@@ -83,6 +83,7 @@ class Connection:
         "expiry",
         "origin",
         "reactor",
+        "reusable",
         "tls",
         "used",
     )
@@ -94,6 +95,8 @@ class Connection:
         self.expiry: type[DeadlineExceeded] = ConnectTimeout
         self.closed = False
         self.tls = False
+        self.reusable = False
+        """Whether the last exchange ended where both sides know it did."""
         self.used = False
         """Whether it has carried a whole answer."""
         self._armed = False
@@ -303,6 +306,7 @@ class Unsent:
 
     def __init__(self, parts: Sequence[Buffer], sent: int = 0) -> None:
         self._views = deque(memoryview(part).cast("B") for part in parts if len(part))
+        self.size = sum(map(len, self._views)) - sent
         self.drop(sent)
 
     def __bool__(self) -> bool:
@@ -315,12 +319,10 @@ class Unsent:
     def drop(self, sent: int) -> None:
         """Take away what has been sent."""
         views = self._views
-        while sent:
-            first = views.popleft()
-            if len(first) > sent:
-                views.appendleft(first[sent:])
-                return
-            sent -= len(first)
+        while views and sent >= len(views[0]):
+            sent -= len(views.popleft())
+        if sent:
+            views[0] = views[0][sent:]
 
 
 _names: dict[tuple[str, int], tuple[float, list[Address]]] = {}
@@ -334,7 +336,7 @@ def _addresses(host: str, port: int, deadline: float) -> list[Address]:
         return found
     try:
         infos: Any = getaddrinfo_now(host, port, 0, SOCK_STREAM, 0, AI_NUMERICHOST)
-    except gaierror:
+    except (gaierror, UnicodeError):
         infos = _look_up(host, port, deadline - now)
     found = [(info[0], info[4]) for info in infos]
     if len(_names) >= _KEPT_NAMES:
@@ -344,34 +346,30 @@ def _addresses(host: str, port: int, deadline: float) -> list[Address]:
 
 
 def _look_up(host: str, port: int, seconds: float) -> Any:
+    limit = max(seconds, 0.001) if seconds < FOR_EVER / 2 else None
     try:
-        with gevent.Timeout(max(seconds, 0.001) if seconds < FOR_EVER / 2 else None, ConnectTimeout()):
+        with gevent.Timeout(limit, ConnectTimeout()):
             return gevent.socket.getaddrinfo(host, port, 0, SOCK_STREAM)
     except (gaierror, UnicodeError):
         raise ConnectFailed("name of the server is unknown") from None
+
+
+_contexts: dict[bool | str, ssl.SSLContext] = {}
 
 
 def secure_context(verify: bool | str) -> ssl.SSLContext:
     """A client context: verified by the system's authorities, by a file's or folder's, or not."""
     found = _contexts.get(verify)
     if found is None:
-        found = gevent.ssl.create_default_context()
         if isinstance(verify, str):
-            found = gevent.ssl.create_default_context(**_authorities(verify))
-        elif not verify:
+            kind = "capath" if os.path.isdir(verify) else "cafile"
+            found = gevent.ssl.create_default_context(**{kind: verify})
+        else:
+            found = gevent.ssl.create_default_context()
+        if not verify:
             found.check_hostname = False
             found.verify_mode = ssl.CERT_NONE
         if len(_contexts) >= _KEPT_NAMES:
             _contexts.clear()
         _contexts[verify] = found
     return found
-
-
-def _authorities(path: str) -> dict[str, str]:
-    import os
-
-    return {"capath": path} if os.path.isdir(path) else {"cafile": path}
-
-
-_contexts: dict[bool | str, ssl.SSLContext] = {}
-del sys

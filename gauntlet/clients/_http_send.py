@@ -1,0 +1,112 @@
+"""Requests that do not leave in one call: large bodies, files, generators.
+
+While such a request is on its way the server may answer. Interim answers are dropped; a final one
+ends the sending, and is an `EarlyAnswer` unless its status says why. Each function returns whether
+the whole request went out, and the bytes of an answer that came meanwhile.
+"""
+
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+
+from gauntlet.clients._http_body import Body
+from gauntlet.clients._http_connection import YIELD_BYTES, Buffer, Connection, Unsent
+from gauntlet.clients._http_errors import LimitExceeded, TotalTimeout, lost
+from gauntlet.clients._http_head import answer_head
+
+SENDING = "while the request was sent"
+END_OF_HEAD = b"\r\n\r\n"
+
+Outcome = tuple[bool, bytes]
+
+
+def send_rest(connection: Connection, unsent: Unsent, limit: int) -> Outcome:
+    """Send what the first call left over; `limit` is for the head of an early answer."""
+    early = bytearray()
+    whole = _push(connection, unsent, early, limit)
+    return whole, bytes(early)
+
+
+def send_streamed(connection: Connection, head: bytes, body: Body, limit: int) -> Outcome:
+    """Send a body that is read or generated on the way."""
+    early = bytearray()
+    unwaited = 0
+    for parts in _frames(head, body):
+        if perf_counter() > connection.deadline:
+            raise TotalTimeout
+        unsent = Unsent(parts)
+        size = unsent.size
+        if unwaited + size > YIELD_BYTES:
+            connection.wait_to_send()
+            if _answered(connection, early, limit):
+                return False, bytes(early)
+            unwaited = 0
+        unwaited += size
+        try:
+            unsent.drop(connection.send(unsent.next()))
+        except OSError as error:
+            _last_words(connection, early, limit, error)
+            return False, bytes(early)
+        if unsent and not _push(connection, unsent, early, limit):
+            return False, bytes(early)
+    return True, bytes(early)
+
+
+def _frames(head: bytes, body: Body) -> Iterator[tuple[Buffer, ...]]:
+    """What to send, in turn; the head goes out before the first block is asked for."""
+    yield (head,)
+    if body.chunks is None:
+        yield from ((block,) for block in body.blocks())
+        return
+    for chunk in _chunks(body.chunks):
+        yield b"%x\r\n" % len(chunk), chunk, b"\r\n"
+    yield (b"0\r\n\r\n",)
+
+
+def _chunks(chunks: Iterable[Buffer | str]) -> Iterator[memoryview]:
+    for chunk in chunks:
+        view = memoryview(chunk.encode() if isinstance(chunk, str) else chunk).cast("B")
+        if len(view):  # an empty chunk would be the last one
+            yield view
+
+
+def _push(connection: Connection, unsent: Unsent, early: bytearray, limit: int) -> bool:
+    while unsent:
+        connection.wait_to_send()
+        if _answered(connection, early, limit):
+            return False
+        try:
+            unsent.drop(connection.send(unsent.next()))
+        except OSError as error:
+            _last_words(connection, early, limit, error)
+            return False
+    return True
+
+
+def _answered(connection: Connection, early: bytearray, limit: int) -> bool:
+    """Whether a final answer is there; collects what has come of it."""
+    try:
+        got = connection.peek(connection.reactor.scratch)
+    except OSError as error:
+        raise lost(error, SENDING) from None
+    if got is None:
+        return False
+    if not got:
+        raise lost(None, SENDING)
+    early += connection.reactor.view[:got]
+    while (end := early.find(END_OF_HEAD) + 4) >= 4:
+        if answer_head(bytes(early[:end])).status >= 200:
+            return True
+        del early[:end]
+    if len(early) > limit:
+        raise LimitExceeded("head is larger than the limit")
+    return False
+
+
+def _last_words(connection: Connection, early: bytearray, limit: int, error: OSError) -> None:
+    """A server that refuses a request may answer and close; raises unless there is an answer."""
+    before = -1
+    while before != len(early):
+        before = len(early)
+        if _answered(connection, early, limit):
+            return
+    raise lost(error, SENDING) from None
