@@ -1,6 +1,7 @@
 """Which target a run tests: option over variable over environment file over embedded default."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from locust.env import Environment
 
@@ -8,6 +9,25 @@ from gauntlet import config
 from gauntlet.errors import UsageError
 from gauntlet.models import EMBEDDED
 from gauntlet.systems import System
+
+
+def check_address(address: str, system: System | None, allow_protected: bool) -> None:
+    """UsageError where load on `address` is not to be, or cannot be, made."""
+    parts = urlsplit(address)
+    schemes = system.schemes if system else ()
+    if parts.username or parts.password:
+        raise UsageError(
+            "host: expected an address without user and password, got one with; "
+            "credentials come from the environment"
+        )
+    if schemes and (parts.scheme not in schemes or not parts.hostname):
+        raise UsageError(f"host: expected an address such as {schemes[0]}://…, got {address!r}")
+    guardian = config.protected_by(address)
+    if guardian and not allow_protected:
+        raise UsageError(
+            f"host: expected an address that is not protected, got one of environment {guardian}; "
+            "--allow-protected allows it"
+        )
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,10 @@ def stretches(phases: Sequence[Phase]) -> Iterator[Stretch]:
 
 def duration(phases: Sequence[Phase]) -> float:
     """Seconds from the start of the first phase to the end of the last."""
-    return sum(phase.seconds for phase in phases)
+    end = 0.0  # added up as the stretches are: sum() rounds otherwise since Python 3.12
+    for phase in phases:
+        end += phase.seconds
+    return end
 
 
 def stretch_at(phases: Sequence[Phase], elapsed: float) -> Stretch | None:
@@ -73,4 +76,4 @@ def users_at(phases: Sequence[Phase], elapsed: float) -> int | None:
 
 def peak(phases: Sequence[Phase]) -> int:
     """The most users that the curve reaches."""
-    return round(max(max(s.begin, s.users_at(s.end)) for s in stretches(phases)))
+    return round(max((s.users_at(s.end) for s in stretches(phases)), default=0.0))

@@ -22,7 +22,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
 
 from gauntlet import config, options
-from gauntlet.addresses import Target, resolve
+from gauntlet.addresses import Target, check_address, resolve
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
@@ -103,15 +103,17 @@ class Suite:
         except GauntletError as error:
             fail(error)
 
-    def refuse(self, host: str | None) -> None:
-        """Raise what speaks against load on `host`: it is protected, or strictly unreachable."""
+    def get_ready(self, host: str | None) -> None:
+        """Prepare a run against `host` before its clock starts; raise what speaks against it.
+
+        The payloads are made here, so that a missing folder of pictures ends nothing half-way.
+        """
         address = host or self.target.address
-        guardian = config.protected_by(address) if address else None
-        if guardian and not self.options.allow_protected:
-            raise UsageError(
-                f"host: expected an address that is not protected, got one of environment "
-                f"{guardian}; --allow-protected allows it"
-            )
+        if address:
+            check_address(address, self.system, self.options.allow_protected)
+        given = self.options.seed
+        self._parsed.seed = random.getrandbits(63) if given is None else given
+        self._prepare()
         self._preflight = preflight(self.environment, address, self.options.preflight)
 
     # -- the judging process ---------------------------------------------------------------------
@@ -133,7 +135,7 @@ class Suite:
         if environment.web_ui is not None:
             webtab.install(environment.web_ui, self)
         if environment.web_ui is None or self._parsed.autostart:
-            self.refuse(environment.host)
+            self.get_ready(environment.host)
         environment.events.test_stop.add_listener(self._stop)
         environment.events.quitting.add_listener(self._quit)
         environment.events.quit.add_listener(self._last_words)
@@ -198,25 +200,30 @@ class Suite:
             if self.shape:
                 self.shape.hold()
                 self.environment.profile = self.environment.profile or self.shape.profile
-            given = self.options.seed
-            self._parsed.seed = random.getrandbits(63) if given is None else given
         self.recorder.clear()
         if judging:
             self.record = None
             self.run = Run(self.environment, self._plan(), self.recorder, self.ledger)
-        if not isinstance(runner, MasterRunner):
-            self._prepare()
+        if isinstance(runner, WorkerRunner):
+            self._prepare_worker()
         if self.run is not None:
             self.run.start_clock()
         if judging and self.shape:
             self.shape.release()
 
-    def _prepare(self) -> None:
-        """Make the payloads in a process that will run users."""
+    def _prepare_worker(self) -> None:
+        """Take over the master's mix and make the payloads."""
         forwarded = getattr(self._parsed, _MIX, None)
-        if forwarded and self.system:
-            self._mix = self.system.mix.model_validate(forwarded, strict=False)
-            self._configure()
+        try:
+            if forwarded and self.system:
+                self._mix = self.system.mix.model_validate(forwarded, strict=False)
+                self._configure()
+            self._prepare()
+        except GauntletError as error:
+            fail(error)
+
+    def _prepare(self) -> None:
+        """Make the payloads that users will send; on a master that proves that they can be made."""
         worker = getattr(self.environment.runner, "worker_index", 0)
         preparation = Preparation(int(self._parsed.seed), worker, lambda: gevent.sleep(0))
         for user in self.environment.user_classes:

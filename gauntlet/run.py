@@ -19,7 +19,7 @@ from gauntlet.fleet import Ledger
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key
 from gauntlet.models import Model, Profile
-from gauntlet.report import files
+from gauntlet.report import files, progress
 from gauntlet.report.record import (
     Failure,
     Fleet,
@@ -144,9 +144,17 @@ class Run:
         )
 
     def _watch(self) -> None:
-        while True:
-            self._timeline.add(self._moment())
-            gevent.sleep(1.0)
+        shown = progress.wanted(self._environment.parsed_options)
+        try:
+            while True:
+                moment = self._moment()
+                self._timeline.add(moment)
+                if shown:
+                    progress.show(progress.line(moment, self.plan.planned, self.plan.profile))
+                gevent.sleep(1.0)
+        finally:
+            if shown:
+                progress.show("")
 
     def _moment(self) -> Moment:
         every = self._recorder.series.values()

@@ -17,6 +17,9 @@ class System:
     target: str
     """The name that `gauntlet target` knows it by."""
 
+    schemes: tuple[str, ...] = ("http", "https")
+    """Schemes of its addresses."""
+
 
 SYSTEMS = {
     system.name: system for system in (System("predict", PredictMix, "predict_mix.py", "predict"),)

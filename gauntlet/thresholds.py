@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.text import nearest
-from gauntlet.units import format_duration, parse_duration, parse_number
+from gauntlet.text import nearest, shown
+from gauntlet.units import format_duration, parse_duration, parse_number, parse_ratio
 
 METRICS = ("fail_ratio", "rps", "requests", "failures", "avg", "min", "max")
 _RULE = re.compile(r'\s*([A-Za-z_][\w.]*)\s*(?:\(\s*"([^"]*)"\s*\))?\s*(<=|>=|<|>)\s*(.+?)\s*')
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
+_PERCENTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?|100)")
 _COMPARE = {
     "<": lambda value, limit: value < limit,
     "<=": lambda value, limit: value <= limit,
@@ -39,7 +39,10 @@ Kind = Literal["time", "ratio", "rate", "count"]
 
 @dataclass(frozen=True)
 class Threshold:
-    """One parsed rule; `limit` in seconds, 0 to 1, requests per second, or requests."""
+    """One parsed rule; `limit` in seconds, 0 to 1, requests per second, or requests.
+
+    `text` is the rule in its canonical spelling, `parse` of it the same rule.
+    """
 
     text: str
     metric: str
@@ -72,16 +75,26 @@ class Threshold:
         return any(re.fullmatch(pattern, name, re.DOTALL) for name in names)
 
     def show(self, value: float) -> str:
-        """A value of this metric as people read it."""
+        """A value of this metric as people read it; in full where it would look like the limit."""
+        text, limit = self._show(value), self._show(self.limit)
+        return self._show_all(value) if text == limit and value != self.limit else text
+
+    def _show(self, value: float) -> str:
         match self.kind:
             case "time":
                 return format_duration(value)
             case "ratio":
                 return f"{value * 100:.3g}%"
             case "rate":
-                return f"{value:.4g}/s"
+                return f"{value:.4g}/s" if value < 1000 else f"{value:.0f}/s"
             case _:
                 return f"{value:.0f}"
+
+    def _show_all(self, value: float) -> str:
+        factor, unit = {"time": (1000, "ms"), "ratio": (100, "%"), "rate": (1, "/s")}.get(
+            self.kind, (1, "")
+        )
+        return f"{value * factor:.9g}{unit}"
 
 
 @dataclass(frozen=True)
@@ -100,25 +113,33 @@ class Check:
 
     @property
     def margin(self) -> float | None:
-        """How far inside its limit the value is, as a share of the limit; negative beyond it."""
-        if self.value is None:
+        """How far inside its limit the value is, as a share of the limit; negative beyond it.
+
+        None without a value, and at a limit of 0, which has no shares.
+        """
+        limit = self.threshold.limit
+        if self.value is None or not limit:
             return None
-        distance = self.threshold.limit - self.value
-        if self.threshold.op.startswith(">"):
-            distance = -distance
-        return distance / self.threshold.limit if self.threshold.limit else distance
+        share = (limit - self.value) / limit
+        return -share if self.threshold.op.startswith(">") else share
 
 
-def parse(text: str) -> Threshold:
+def parse(text: object) -> Threshold:
     """The rule that `text` says; ValueError with what was expected where it says none."""
-    match = _RULE.fullmatch(text)
+    match = _RULE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"expected a threshold such as 'p95(\"/predict*\") < 2s', got {text!r}")
+        example = "a threshold such as 'p95(\"/predict*\") < 2s'"
+        raise ValueError(f"expected {example}, got {shown(text)}")
     metric, glob, op, value = match.groups()
-    if metric not in METRICS and not _PERCENTILE.fullmatch(metric):
+    percentile = _PERCENTILE.fullmatch(metric)
+    if percentile:
+        metric = f"p{float(percentile[1]):.12g}"  # p95.0 is about what p95 is about
+    elif metric not in METRICS:
         hint = nearest(metric, [*METRICS, "p50", "p95", "p99"])
         raise ValueError(f"expected a metric ({', '.join(METRICS)}, pNN), got {metric!r}{hint}")
-    return Threshold(" ".join(text.split()), metric, glob, op, _parse_limit(metric, value))
+    limit = _parse_limit(metric, value)
+    subject = metric if glob is None else f'{metric}("{glob}")'
+    return Threshold(f"{subject} {op} {' '.join(value.split())}", metric, glob, op, limit)
 
 
 def override(rules: list[Threshold], by: list[Threshold]) -> list[Threshold]:
@@ -157,15 +178,13 @@ def _kind(metric: str) -> Kind:
 
 
 def _parse_limit(metric: str, value: str) -> float:
-    match _kind(metric):
-        case "time":
-            return parse_duration(value)
-        case "ratio":
-            ratio = parse_number(value, "%") / (100 if value.endswith("%") else 1)
-            if ratio > 1:
-                raise ValueError(f"expected a ratio such as 1% or 0.01, got {value!r}")
-            return ratio
-        case "rate":
-            return parse_number(value, "/s")
-        case _:
-            return parse_number(value)
+    kind = _kind(metric)
+    if kind == "time":
+        return parse_duration(value)
+    if kind == "ratio":
+        return parse_ratio(value)
+    suffix, example = ("/s", "a rate such as 10/s") if kind == "rate" else ("", "a count such as 5")
+    try:
+        return parse_number(value, suffix)
+    except ValueError:
+        raise ValueError(f"expected {example}, got {shown(value)}") from None

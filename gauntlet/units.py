@@ -5,47 +5,66 @@ and the web page. Pure; errors are `ValueError` with "expected …, got …".
 """
 
 import re
+from decimal import Decimal
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+from gauntlet.text import shown
+
+# Decimal, so that 9ms and 0.7% are the very floats that 9 / 1000 and 7 / 1000 measure.
+_SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+_DIGITS = r"[0-9]{1,9}(?:\.[0-9]{1,12})?"
+_NUMBER = re.compile(_DIGITS)
+_PART = re.compile(rf"({_DIGITS})(ms|s|m|h)\s*")
+_DURATION = re.compile(rf"(?:{_DIGITS}(?:ms|s|m|h)\s*)+")
 
 
 def parse_duration(text: object) -> float:
     """Seconds of a duration such as `30s`, `1m30s`, `500ms` or `2h`."""
-    if isinstance(text, str) and text and not _PART.sub("", text.replace(" ", "")):
+    if isinstance(text, str) and _DURATION.fullmatch(text.strip()):
         parts = _PART.findall(text)
-        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    raise ValueError(f'expected a duration such as "30s" or "1m30s", got {text!r}')
+        return float(sum(Decimal(number) * _SECONDS[unit] for number, unit in parts))
+    raise ValueError(f'expected a duration such as "30s" or "1m30s", got {shown(text)}')
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest of the forms that `parse_duration` reads: `1m30s`, `500ms`, `1.5s`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g}ms"
-    whole = round(seconds, 3)
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    text = f"{hours:g}h" if hours else ""
-    text += f"{minutes:g}m" if minutes else ""
-    return text + (f"{round(left, 3):g}s" if left or not text else "")
+    """The shortest of the forms that `parse_duration` reads: `1m30s`, `500ms`, `1.5s`.
+
+    Three significant digits below a second, whole milliseconds above.
+    """
+    short = round(float(f"{seconds * 1000:.3g}"), 4)
+    if short < 1000:
+        return f"{short:g}ms"
+    minutes, milliseconds = divmod(round(seconds * 1000), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{hours}h" if hours else ""
+    text += f"{minutes}m" if minutes else ""
+    return text + (f"{milliseconds / 1000:g}s" if milliseconds else "")
 
 
 def parse_interval(text: object) -> tuple[float, float]:
     """Seconds `(low, high)` of an interval such as `0.1s-0.5s`, or of one duration twice."""
-    low, _, high = text.partition("-") if isinstance(text, str) else ("", "", "")
+    low, dash, high = text.partition("-") if isinstance(text, str) else ("", "", "")
     try:
-        interval = parse_duration(low.strip()), parse_duration((high or low).strip())
+        interval = parse_duration(low.strip()), parse_duration((high if dash else low).strip())
     except ValueError:
         interval = (1.0, 0.0)
     if interval[0] > interval[1]:
-        raise ValueError(f'expected an interval such as "0.1s-0.5s", got {text!r}')
+        raise ValueError(f'expected an interval such as "0.1s-0.5s", got {shown(text)}')
     return interval
 
 
 def parse_number(text: str, suffix: str = "") -> float:
-    """A plain decimal number, after a `suffix` such as `%` is taken off."""
+    """A plain decimal number, after a `suffix` such as `/s` is taken off."""
     bare = text.strip().removesuffix(suffix).rstrip()
     if not _NUMBER.fullmatch(bare):
-        raise ValueError(f"expected a number, got {text!r}")
+        raise ValueError(f"expected a number, got {shown(text)}")
     return float(bare)
+
+
+def parse_ratio(text: str) -> float:
+    """0.0 to 1.0, written as `1%` or `0.01`."""
+    bare = text.strip().removesuffix("%").rstrip()
+    if _NUMBER.fullmatch(bare):
+        ratio = Decimal(bare) / (100 if "%" in text else 1)
+        if ratio <= 1:
+            return float(ratio)
+    raise ValueError(f"expected a ratio such as 1% or 0.01, got {shown(text)}")

@@ -22,6 +22,13 @@ import errno
 import ssl
 from http import HTTPStatus
 
+# Stages of an exchange at which a connection can be lost.
+UNSENT = "before the request was sent"
+SENDING = "while the request was sent"
+UNANSWERED = "before any answer"
+IN_HEAD = "inside the head"
+IN_BODY = "inside the body"
+
 
 class HttpError(Exception):
     """An exchange that did not end in a good answer."""
@@ -64,6 +71,10 @@ class TotalTimeout(DeadlineExceeded):
 
 class ConnectionLost(HttpError):
     """The peer closed or reset the connection."""
+
+    def __init__(self, what: str, stage: str) -> None:
+        self.stage = stage
+        super().__init__(f"connection {what} {stage}")
 
 
 class Truncated(ConnectionLost):
@@ -120,8 +131,8 @@ def tls_failed(error: OSError) -> TlsFailed:
 
 def lost(error: OSError | None, stage: str) -> ConnectionLost:
     """Name what happened to a connection (`None`: it was closed) and at which stage."""
-    kind = Truncated if stage == "inside the body" else ConnectionLost
-    return kind(f"connection {'closed' if error is None else _loss(error)} {stage}")
+    kind = Truncated if stage == IN_BODY else ConnectionLost
+    return kind("closed" if error is None else _loss(error), stage)
 
 
 def _loss(error: OSError) -> str:

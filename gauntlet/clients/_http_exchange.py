@@ -7,7 +7,8 @@ chunks go through llhttp. Whatever leaves the connection in doubt leaves `connec
 False: bytes after the answer, an answer to half a request, a body that ends with the connection.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol, cast
@@ -16,24 +17,28 @@ from gauntlet.clients._http_body import Body
 from gauntlet.clients._http_connection import Buffer, Connection, Unsent
 from gauntlet.clients._http_deadlines import Deadlines
 from gauntlet.clients._http_errors import (
+    IN_BODY,
+    IN_HEAD,
+    UNANSWERED,
+    UNSENT,
     BadResponse,
-    ConnectionLost,
     EarlyAnswer,
     LimitExceeded,
     TotalTimeout,
     lost,
 )
-from gauntlet.clients._http_head import answer_head
-from gauntlet.clients._http_pieces import IN_BODY, body_pieces, fill
+from gauntlet.clients._http_head import AnswerHead, answer_head
+from gauntlet.clients._http_pieces import body_pieces, fill
 from gauntlet.clients._http_response import HttpResponse
-from gauntlet.clients._http_send import END_OF_HEAD, SENDING, send_rest, send_streamed
+from gauntlet.clients._http_send import END_OF_HEAD, Outcome, last_words, send_rest
 from gauntlet.clients._http_sinks import Decode, Keep, Sink
 
 MAX_INTERIM = 16
 """Interim (1xx) answers before a final one."""
 
-BEFORE = "before any answer"
-IN_HEAD = "inside the head"
+_BEGINNING = b"HTTP/1."
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_SENT: Outcome = (True, b"")
 
 
 @dataclass(frozen=True)
@@ -82,26 +87,195 @@ def exchange(
     the body is left to be read through `response.pieces`.
     """
     connection.reusable = False
-    deadlines = rules.deadlines
-    total = response.started + deadlines.total_s
-    _allow_silence(connection, deadlines, total)
-    early = _send(connection, plan, body, rules, total)
-    scratch = connection.reactor.scratch
-    if early is None:
-        try:
-            got = connection.fill(scratch)
-        except OSError as error:
-            raise lost(error, BEFORE) from None
-        if not got:
-            raise lost(None, BEFORE)
+    total = response.started + rules.deadlines.total_s
+    whole, early = _send(connection, plan, body, rules, total)
+    reactor = connection.reactor
+    if early:
+        got = 0
     else:
-        got = len(early)
-        scratch[:got] = early
+        try:
+            got = connection.fill(reactor.scratch)
+        except OSError as error:
+            raise lost(error, UNANSWERED) from None
+        if not got:
+            raise lost(None, UNANSWERED)
     response.first_byte_s = perf_counter() - response.started
     connection.deadline = total
     connection.expiry = TotalTimeout
-    view = connection.reactor.view
-    end = scratch.find(END_OF_HEAD, 0, got) + 4
-    if end >= 4 and (head := answer_head(bytes(view[:end]))).status >= 200:
-        rest = view[end:got]
-    ...
+    end = reactor.scratch.find(END_OF_HEAD, 0, got) + 4
+    if (
+        4 <= end <= rules.limits.head
+        and (head := answer_head(bytes(reactor.view[:end]))).status >= 200
+    ):
+        rest = reactor.view[end:got]
+    else:
+        head, rest = _read_head(connection, early or reactor.view[:got], rules.limits.head)
+    response.head = head
+    response.status_code = head.status
+    length = 0 if plan.bodiless else head.length
+    if len(rest) == length and sink is None and not stream and not plan.decodes:
+        response.body = bytes(rest)
+        response.length = length
+        connection.reusable = whole and head.keep_alive
+    else:
+        _read_body(connection, response, plan, length, rest, sink, rules.limits, stream)
+    if not whole:
+        connection.reusable = False
+        if head.status < 400:
+            raise EarlyAnswer
+
+
+def _send(
+    connection: Connection, plan: Plan, body: Body | None, rules: Rules, total: float
+) -> Outcome:
+    """Send the request; in one call if the kernel takes it."""
+    streamed = None
+    parts: Sequence[Buffer]
+    if body is None:
+        parts = (plan.head,)
+        size = len(plan.head)
+    else:
+        head = plan.head_for(body)
+        size = len(head)
+        if body.plain:
+            parts = (head, *cast(tuple[Buffer, ...], body.parts))
+            size += body.length
+        else:
+            parts = (head,)
+            streamed = body
+    _allow_silence(connection, rules.deadlines, total)
+    try:
+        sent = connection.send(parts)
+    except OSError as error:
+        if connection.used:
+            raise lost(error, UNSENT) from None
+        words = bytearray()
+        last_words(connection, words, rules.limits.head, error)
+        return False, bytes(words)
+    if sent == size and streamed is None:
+        return _SENT
+    connection.deadline = total
+    connection.expiry = TotalTimeout
+    outcome = send_rest(connection, Unsent(parts, sent), streamed, rules.limits.head)
+    _allow_silence(connection, rules.deadlines, total)
+    return outcome
+
+
+def _allow_silence(connection: Connection, deadlines: Deadlines, total: float) -> None:
+    silence = perf_counter() + deadlines.silence_s
+    if silence < total:
+        connection.deadline = silence
+        connection.expiry = deadlines.silence
+    else:
+        connection.deadline = total
+        connection.expiry = TotalTimeout
+
+
+def _read_head(
+    connection: Connection, received: Buffer, limit: int
+) -> tuple[AnswerHead, memoryview]:
+    """The head of the final answer, however it is cut, and what came after it."""
+    data = bytearray(received)
+    interim = looked = 0
+    while True:
+        end = data.find(END_OF_HEAD, max(0, looked - 3)) + 4
+        if (end if end >= 4 else len(data)) > limit:
+            raise LimitExceeded("head is larger than the limit")
+        if end < 4:
+            if not _plausible(data, looked):
+                raise BadResponse("head is not valid HTTP/1.1")
+            looked = len(data)
+            got = fill(connection, connection.reactor.scratch, IN_HEAD)
+            if not got:
+                raise lost(None, IN_HEAD)
+            data += connection.reactor.view[:got]
+            continue
+        head = answer_head(bytes(data[:end]))
+        if head.status >= 200:
+            return head, memoryview(data)[end:]
+        interim += 1
+        if interim > MAX_INTERIM:
+            raise LimitExceeded("too many interim answers")
+        del data[:end]
+        looked = 0
+
+
+def _plausible(data: bytearray, looked: int) -> bool:
+    """Whether a head that has not ended may still be one; else its end would be waited for."""
+    start = bytes(data[: len(_BEGINNING)])
+    return _BEGINNING.startswith(start) and not _BARE_LINE_FEED.search(data, max(0, looked - 1))
+
+
+def _read_body(
+    connection: Connection,
+    response: HttpResponse,
+    plan: Plan,
+    length: int,
+    rest: memoryview,
+    sink: Sink | None,
+    limits: Limits,
+    stream: bool,
+) -> None:
+    """Bring the body to where it belongs."""
+    if sink is not None and response.status_code >= 300:
+        sink = None
+    kept = Keep(limits.kept) if sink is None else None
+    if kept and length > limits.kept and not stream:
+        raise LimitExceeded("body is larger than the limit")
+    coding = response.headers.get("content-encoding", "") if plan.decodes else ""
+    if kept and length > 0 and len(rest) <= length and not coding and not stream:
+        _receive_into(connection, response, length, rest)
+        return
+    pieces = body_pieces(connection, response, length, rest, limits.head)
+    target: Sink = kept or cast(Sink, sink)
+    if coding and coding.lower() != "identity":
+        target = Decode(coding.lower(), target)
+    if stream:
+        response.pieces = _streamed(response, pieces, target, kept)
+        return
+    for piece in pieces:
+        response.length += len(piece)
+        target.write(piece)
+    if isinstance(target, Decode):
+        response.length = target.length
+    if kept:
+        response.body = kept.content
+    target.finish()
+
+
+def _receive_into(
+    connection: Connection, response: HttpResponse, length: int, rest: memoryview
+) -> None:
+    """Receive a body of known length straight to where it stays."""
+    # One byte more than announced: if it comes, something follows the answer.
+    body = bytearray(length + 1)
+    at = len(rest)
+    body[:at] = rest
+    with memoryview(body) as view:
+        while at < length:
+            got = fill(connection, view[at:], IN_BODY)
+            if not got:
+                raise lost(None, IN_BODY)
+            at += got
+    del body[length:]
+    response.body = body
+    response.length = length
+    connection.reusable = response.head.keep_alive and at == length
+
+
+def _streamed(
+    response: HttpResponse, pieces: Iterator[Buffer], target: Sink, kept: Keep | None
+) -> Iterator[bytes]:
+    """The body for a task that reads it itself; each piece is the task's own."""
+    for piece in pieces:
+        if kept is None:
+            copy = bytes(piece)
+            target.write(copy)
+        else:
+            target.write(piece)
+            copy = bytes(kept.content)
+            kept.content.clear()
+        response.length += len(copy)
+        if copy:
+            yield copy
+    target.finish()

@@ -114,6 +114,8 @@ class _Collector:
 
 
 def _parse(raw: bytes) -> AnswerHead:
+    if not raw.startswith(b"HTTP/1."):  # llhttp would skip empty lines and take other protocols
+        raise BadResponse("head is not valid HTTP/1.1")
     collector = _Collector()
     parser = HttpResponseParser(collector)
     try:

@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from httptools import HttpParserError, HttpResponseParser
 
 from gauntlet.clients._http_connection import Buffer, Connection
-from gauntlet.clients._http_errors import BadResponse, LimitExceeded, lost
+from gauntlet.clients._http_errors import IN_BODY, BadResponse, LimitExceeded, lost
 from gauntlet.clients._http_head import CHUNKED, Headers
 from gauntlet.clients._http_response import HttpResponse
-
-IN_BODY = "inside the body"
 
 _PREFIX = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 _KEPT_READERS = 64

@@ -1,72 +1,66 @@
 """Requests that do not leave in one call: large bodies, files, generators.
 
 While such a request is on its way the server may answer. Interim answers are dropped; a final one
-ends the sending, and is an `EarlyAnswer` unless its status says why. Each function returns whether
-the whole request went out, and the bytes of an answer that came meanwhile.
+ends the sending, and is an `EarlyAnswer` unless its status says why.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from time import perf_counter
 
 from gauntlet.clients._http_body import Body
 from gauntlet.clients._http_connection import YIELD_BYTES, Buffer, Connection, Unsent
-from gauntlet.clients._http_errors import LimitExceeded, TotalTimeout, lost
+from gauntlet.clients._http_errors import SENDING, LimitExceeded, TotalTimeout, lost
 from gauntlet.clients._http_head import answer_head
 
-SENDING = "while the request was sent"
 END_OF_HEAD = b"\r\n\r\n"
 
 Outcome = tuple[bool, bytes]
+"""Whether the whole request went out, and the bytes of an answer that came meanwhile."""
 
 
-def send_rest(connection: Connection, unsent: Unsent, limit: int) -> Outcome:
-    """Send what the first call left over; `limit` is for the head of an early answer."""
+def send_rest(connection: Connection, unsent: Unsent, body: Body | None, limit: int) -> Outcome:
+    """Send what the first call left over, then `body` if it is read or generated on the way.
+
+    `limit` is for the head of an answer that comes meanwhile.
+    """
     early = bytearray()
     whole = _push(connection, unsent, early, limit)
+    if whole and body is not None:
+        whole = _stream(connection, body, early, limit)
     return whole, bytes(early)
 
 
-def send_streamed(connection: Connection, head: bytes, body: Body, limit: int) -> Outcome:
-    """Send a body that is read or generated on the way."""
-    early = bytearray()
+def _stream(connection: Connection, body: Body, early: bytearray, limit: int) -> bool:
     unwaited = 0
-    for parts in _frames(head, body):
+    for parts in _frames(body):
         if perf_counter() > connection.deadline:
             raise TotalTimeout
         unsent = Unsent(parts)
-        size = unsent.size
-        if unwaited + size > YIELD_BYTES:
-            connection.wait_to_send()
-            if _answered(connection, early, limit):
-                return False, bytes(early)
+        unwaited += unsent.size
+        if unwaited > YIELD_BYTES:
             unwaited = 0
-        unwaited += size
+            connection.wait_to_send()
+        if _answered(connection, early, limit):
+            return False
         try:
             unsent.drop(connection.send(unsent.next()))
         except OSError as error:
-            _last_words(connection, early, limit, error)
-            return False, bytes(early)
+            last_words(connection, early, limit, error)
+            return False
         if unsent and not _push(connection, unsent, early, limit):
-            return False, bytes(early)
-    return True, bytes(early)
+            return False
+    return True
 
 
-def _frames(head: bytes, body: Body) -> Iterator[tuple[Buffer, ...]]:
-    """What to send, in turn; the head goes out before the first block is asked for."""
-    yield (head,)
+def _frames(body: Body) -> Iterator[tuple[Buffer, ...]]:
     if body.chunks is None:
         yield from ((block,) for block in body.blocks())
         return
-    for chunk in _chunks(body.chunks):
-        yield b"%x\r\n" % len(chunk), chunk, b"\r\n"
-    yield (b"0\r\n\r\n",)
-
-
-def _chunks(chunks: Iterable[Buffer | str]) -> Iterator[memoryview]:
-    for chunk in chunks:
+    for chunk in body.chunks:
         view = memoryview(chunk.encode() if isinstance(chunk, str) else chunk).cast("B")
         if len(view):  # an empty chunk would be the last one
-            yield view
+            yield b"%x\r\n" % len(view), view, b"\r\n"
+    yield (b"0\r\n\r\n",)
 
 
 def _push(connection: Connection, unsent: Unsent, early: bytearray, limit: int) -> bool:
@@ -77,7 +71,7 @@ def _push(connection: Connection, unsent: Unsent, early: bytearray, limit: int) 
         try:
             unsent.drop(connection.send(unsent.next()))
         except OSError as error:
-            _last_words(connection, early, limit, error)
+            last_words(connection, early, limit, error)
             return False
     return True
 
@@ -102,7 +96,7 @@ def _answered(connection: Connection, early: bytearray, limit: int) -> bool:
     return False
 
 
-def _last_words(connection: Connection, early: bytearray, limit: int, error: OSError) -> None:
+def last_words(connection: Connection, early: bytearray, limit: int, error: OSError) -> None:
     """A server that refuses a request may answer and close; raises unless there is an answer."""
     before = -1
     while before != len(early):

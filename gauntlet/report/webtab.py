@@ -24,12 +24,15 @@ class Judging(Protocol):
     record: RunRecord | None
 
     def rules(self) -> list[Threshold]: ...
-    def refuse(self, host: str | None) -> None: ...
+    def get_ready(self, host: str | None) -> None: ...
+    @property
+    def shape(self) -> object | None: ...
 
 
 def install(web_ui: WebUI, suite: Judging) -> None:
     """Add the tab, feed it, and let the start button say why a start is refused."""
-    web_ui.userclass_picker_is_active = True  # where profiles are picked
+    if suite.shape is None:  # else the profile is given, and the form has nothing to pick
+        web_ui.userclass_picker_is_active = True
     web_ui.template_args["extended_tabs"] = [{"title": "Gauntlet", "key": TAB}]
     web_ui.template_args["extended_tables"] = [
         {
@@ -54,7 +57,7 @@ def install(web_ui: WebUI, suite: Judging) -> None:
             return None
         _forget_run_time(web_ui)
         try:
-            suite.refuse(request.form.get("host") or None)
+            suite.get_ready(request.form.get("host") or None)
         except GauntletError as error:
             return jsonify({"success": False, "message": "; ".join(error.mistakes)})
         return None

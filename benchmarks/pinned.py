@@ -1,0 +1,48 @@
+"""Processes of a benchmark: a target on one core, a generator on the other."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+GENERATOR_CORE = {0}
+TARGET_CORE = {max(os.sched_getaffinity(0))}
+
+
+def generator(command: Sequence[str], cwd: Path, **variables: str) -> dict[str, Any]:
+    """Run a generator to its end on its core; the JSON object on its last line of JSON."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: os.sched_setaffinity(0, GENERATOR_CORE),
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+@contextlib.contextmanager
+def target(name: str, *options: str) -> Iterator[str]:
+    """A reference target on its core; yields its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gauntlet.targets", name, "--port", "0", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, TARGET_CORE),
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[1]
+        finally:
+            process.terminate()
