@@ -17,7 +17,7 @@ from gauntlet.documents import Document, read, validate
 from gauntlet.errors import UsageError
 from gauntlet.models import Environment, Model, Profile
 from gauntlet.systems import SYSTEMS, System
-from gauntlet.text import nearest
+from gauntlet.text import nearest, shown
 
 DEFAULT = "default"
 MIX = "mix"
@@ -27,7 +27,8 @@ _PORTS = {"http": 80, "https": 443}
 
 def roots() -> list[Path]:
     """The folders that hold declarative input, the first to be asked first."""
-    candidates = [Path("profiles"), _PACKAGE / "profiles", _PACKAGE.parent / "profiles"]
+    shipped = _PACKAGE / "profiles"  # in the wheel; a checkout has them beside the package
+    candidates = [Path("profiles"), shipped if shipped.is_dir() else _PACKAGE.parent / "profiles"]
     found: dict[Path, Path] = {}
     for folder in candidates:
         if folder.is_dir():
@@ -45,19 +46,19 @@ def profile_names(system: System | None) -> list[str]:
 
 def load_profile(name: str, system: System | None) -> Profile:
     """The profile of that name for a system, all layers laid."""
+    if not _is_profile(name, system):
+        known = profile_names(system)
+        expected = f"one of {', '.join(known)}" if known else "a file in profiles/"
+        raise UsageError(f"profile: expected {expected}, got {shown(name)}{nearest(name, known)}")
     layers = [name]
     if system is not None:
         layers += [f"{system.name}/{DEFAULT}", f"{system.name}/{name}"]
-    known = profile_names(system) if not _is_profile(name, system) else []
-    if known:
-        raise UsageError(
-            f"profile: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}"
-        )
+    documents = [read(path) for layer in layers if (path := _find(f"{layer}.yaml"))]
     whole = Document()
-    for layer in layers:
-        path = _find(f"{layer}.yaml")
-        if path is not None:
-            whole.overlay(read(path))
+    for document in documents:
+        whole.overlay(document)
+    own = documents[0] if _find(f"{name}.yaml") else documents[-1]
+    whole.where[()] = own.where[()]  # a missing key is missing there, not in what is laid over it
     return validate(Profile, whole)
 
 
@@ -71,16 +72,17 @@ def load_mix(system: System) -> Model:
 
 def environment_names() -> list[str]:
     """The environments that there are."""
-    return sorted(_stems("environments"))
+    return sorted(set(_stems("environments")))
 
 
 def load_environment(name: str) -> Environment:
     """The environment of that name."""
+    known = environment_names()
     path = _find(f"environments/{name}.yaml")
-    if path is None or name not in environment_names():
-        known = environment_names()
+    if path is None or name not in known:
         raise UsageError(
-            f"environment: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}"
+            f"environment: expected one of {', '.join(known)}, got {shown(name)}"
+            f"{nearest(name, known)}"
         )
     document = read(path)
     environment = validate(Environment, document)
@@ -95,12 +97,18 @@ def load_environment(name: str) -> Environment:
 
 
 def protected_by(address: str) -> str | None:
-    """The protected environment that an address belongs to, whatever its spelling."""
-    origin = _origin(address)
+    """The protected environment that an address belongs to, whatever its spelling.
+
+    An address without a port that is known counts as on any. Ports 80 and 443 count as one: what
+    listens on the one sends its callers to the other.
+    """
+    host, port = _origin(address)
     for name in environment_names():
         environment = load_environment(name)
-        if environment.protected and origin in map(_origin, environment.addresses()):
-            return name
+        for protected_host, protected_port in map(_origin, environment.addresses()):
+            same_port = port == protected_port or None in (port, protected_port)
+            if environment.protected and host == protected_host and same_port:
+                return name
     return None
 
 
@@ -148,7 +156,8 @@ def _seconds(name: str, system: System | None) -> float:
 
 
 def _stems(folder: str) -> list[str]:
-    return [path.stem for root in roots() for path in (root / folder).glob("*.yaml")]
+    files = [path for root in roots() for path in (root / folder).glob("*.yaml")]
+    return [path.stem for path in files if path.is_file()]
 
 
 def _find(name: str) -> Path | None:
@@ -157,10 +166,17 @@ def _find(name: str) -> Path | None:
 
 def _origin(address: str) -> tuple[str, int | None]:
     """Host and port of an address; the scheme's own port where none is given."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
+    bare = address.strip()
     try:
-        port = parts.port
+        parts = urlsplit(bare if "://" in bare else f"//{bare}")
+    except ValueError:
+        return bare, None
+    try:
+        port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         port = None
-    host = (parts.hostname or "").rstrip(".").lower()
-    return host, port or _PORTS.get(parts.scheme.lower())
+    try:
+        host = (parts.hostname or "").encode("idna").decode()
+    except UnicodeError:
+        host = parts.hostname or ""  # no name that a resolver knows
+    return host.rstrip(".").lower(), _PORTS["https"] if port == _PORTS["http"] else port

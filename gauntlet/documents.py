@@ -1,54 +1,40 @@
 """YAML with its line numbers, and the sentences that say what is wrong where.
 
 A mistake reads `file:line: key: expected …, got …; did you mean …?`. All mistakes of a document
-are found at once.
+are found at once. Of YAML the core of version 1.2 is read: every key is text; `1:30`, `yes` and
+`2024-01-01` are text as well; there are no tags and no merged keys.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from gauntlet.errors import UsageError
-from gauntlet.text import nearest
+from gauntlet.explain import Location, explain
+from gauntlet.text import shown
 
-Location = tuple[int | str, ...]
 M = TypeVar("M", bound=BaseModel)
-
-_EXPECTED = {
-    "missing": "this key",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "string_type": "text",
-    "bool_type": "true or false",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "tuple_type": "a list",
-    "list_type": "a list",
-}
-_NAMED = re.compile(r"([\w.\[\]]+): (expected .*)", re.DOTALL)
 
 
 @dataclass
 class Document:
-    """Parsed YAML: its data, and the file and line of every key and item."""
+    """Parsed YAML: its data, the file and line of every key and item, and what is no data."""
 
     data: dict[str, Any] = field(default_factory=dict)
     where: dict[Location, str] = field(default_factory=dict)
+    mistakes: dict[Location, str] = field(default_factory=dict)
 
     def overlay(self, other: "Document") -> None:
         """Let the top-level keys of `other` replace ours, lines included."""
         self.data.update(other.data)
         kept = {at: place for at, place in self.where.items() if at and at[0] not in other.data}
         self.where = {**kept, **other.where}
+        self.mistakes.update(other.mistakes)
 
     def place(self, location: Location) -> str:
         """`file:line` of the nearest part of the document that holds `location`."""
@@ -57,124 +43,183 @@ class Document:
         return self.where.get(location, "")
 
 
-def read(path: Path, shown: str | None = None) -> Document:
+def read(path: Path, name: str | None = None) -> Document:
     """The document in a file; UsageError with file and line where it is not YAML."""
-    name = shown or str(path)
+    name = name or str(path)
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UsageError(_unreadable(name, error)) from error
-    if node is None:
-        return Document({}, {(): f"{name}:1"})
-    if not isinstance(node, yaml.MappingNode):
-        raise UsageError(f"{name}:1: expected a mapping of keys, got {node.value!r}")
-    where: dict[Location, str] = {}
-    _collect(node, (), name, where)
-    loader = yaml.SafeLoader("")
-    return Document(loader.construct_document(node), where)
+        return _parse(path.read_text(encoding="utf-8"), name)
+    except FileNotFoundError:
+        raise UsageError(f"{name}: expected this file, got nothing") from None
+    except OSError as error:
+        reason = str(error.strerror).lower()
+        raise UsageError(f"{name}: expected a readable file, got {reason}") from error
+    except UnicodeDecodeError as error:
+        line, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]
+        raise UsageError(f"{name}:{line}: expected UTF-8, got the byte 0x{byte:02x}") from error
 
 
 def validate(model: type[M], document: Document) -> M:
     """The model made of a document; UsageError with one line per mistake."""
+    mistakes = dict(document.mistakes)
     try:
-        return model.model_validate(document.data)
+        made = model.model_validate(document.data)
     except ValidationError as error:
-        lines = [_sentence(document, detail, model) for detail in error.errors()]
-        raise UsageError(list(dict.fromkeys(lines))) from error
-
-
-def _unreadable(name: str, error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"{name}:{error.problem_mark.line + 1}: expected YAML, got {error.problem}"
-    if isinstance(error, OSError):
-        return f"{name}: expected a readable file, got {error.strerror}"
-    return f"{name}: expected YAML in UTF-8, got something else"
-
-
-def _collect(node: yaml.Node, at: Location, name: str, where: dict[Location, str]) -> None:
-    where[at] = f"{name}:{node.start_mark.line + 1}"
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _collect(item, (*at, index), name, where)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            line = f"{name}:{key.start_mark.line + 1}"
-            inner = (*at, key.value)
-            if inner in where:
-                raise UsageError(f"{line}: {dotted(inner)}: expected a key once, got it twice")
-            _collect(value, inner, name, where)
-            where[inner] = line
+        for at, text in explain(error, document.data, model):
+            mistakes.setdefault(at, ": ".join(filter(None, (document.place(at), dotted(at), text))))
+    if mistakes:
+        raise UsageError(mistakes.values())
+    return made
 
 
 def dotted(location: Iterable[int | str]) -> str:
     """A location as people write it: `phases[1].duration`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
 
 
-def _sentence(document: Document, detail: ErrorDetails, model: type[BaseModel]) -> str:
-    location, text = _explain(detail, model)
-    named = _NAMED.fullmatch(text)
-    key = dotted(location)
-    if named:  # a rule over several keys names the one it is about
-        key = f"{key}.{named[1]}" if key else named[1]
-        text = named[2]
-        location = (*location, named[1].split(".")[0].split("[")[0])
-    place = document.place(location)
-    return f"{place}: {key}: {text}" if key else f"{place}: {text}"
+class _Core(yaml.SafeLoader):
+    """Composes nodes; what a plain scalar is, YAML 1.2's core schema says."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
 
 
-def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[Location, str]:
-    """Where a mistake is (without pydantic's union tags) and what it is."""
-    location = tuple(part for part in detail["loc"] if _is_key(part))
-    kind, given = detail["type"], detail["input"]
-    context: Mapping[str, Any] = detail.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = _keys_at(model, location[:-1])
-        expected = f"expected one of {', '.join(known)}" if known else "expected no such key"
-        return location, f"{expected}, got {location[-1]!r}{nearest(str(location[-1]), known)}"
-    if kind == "missing":
-        return location, "expected this key, got nothing"
-    if kind == "value_error":
-        return location, str(context["error"])
-    if kind == "literal_error":
-        known = [part.strip("' ") for part in re.split(", | or ", context["expected"])]
-        hint = nearest(str(given), known)
-        return location, f"expected {context['expected']}, got {given!r}{hint}"
-    expected = _EXPECTED.get(kind) or _bounded(detail["msg"])
-    return location, f"expected {expected}, got {given!r}"
+_TAG = "tag:yaml.org,2002:"
+_FORMS = {
+    "null": re.compile(r"(~|null|Null|NULL|)\Z"),
+    "bool": re.compile(r"(true|True|TRUE|false|False|FALSE)\Z"),
+    "int": re.compile(r"[-+]?[0-9]+\Z"),
+    "float": re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z"),
+}
+for _kind, _form in _FORMS.items():
+    _Core.add_implicit_resolver(_TAG + _kind, _form, None)
 
 
-def _bounded(message: str) -> str:
-    text = message[0].lower() + message[1:]
-    return re.sub(
-        r"^(input|string|tuple|value|list|dictionary) should (be |have |match )?", "", text
-    )
+def _parse(text: str, name: str) -> Document:
+    try:
+        node = yaml.compose(text, Loader=_Core)
+        if node is None:
+            return Document({}, {(): f"{name}:1"})
+        if not isinstance(node, yaml.MappingNode):
+            place = _place(name, node)
+            raise UsageError(f"{place}: expected a mapping of keys, got {_shown(node)}")
+        document = Document()
+        document.data = _mapping(node, (), name, document)
+        return document
+    except yaml.MarkedYAMLError as error:
+        raise UsageError(_syntax(name, error)) from error
+    except yaml.reader.ReaderError as error:
+        line, character = text.count("\n", 0, error.position) + 1, text[error.position]
+        raise UsageError(f"{name}:{line}: expected text, got the character {character!a}") from None
+    except RecursionError:
+        raise UsageError(
+            f"{name}: expected lists and mappings of some levels, got too many in one another"
+        ) from None
 
 
-def _is_key(part: int | str) -> bool:
-    """Pydantic names the branch of a union in a location; no key of ours looks like that."""
-    return isinstance(part, int) or not re.search(r"[\[\]():]|^(str|literal|dict)$", part)
+def _build(node: yaml.Node, at: Location, name: str, document: Document) -> Any:
+    """The data of a node; places and mistakes go into the document."""
+    document.where.setdefault(at, _place(name, node))
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, at, name, document)
+    if isinstance(node, yaml.SequenceNode):
+        items = enumerate(node.value)
+        return [_build(item, (*at, index), name, document) for index, item in items]
+    try:
+        return _scalar(node.tag, node.value)
+    except ValueError as error:
+        document.mistakes[at] = f"{document.place(at)}: {dotted(at)}: {error}"
+        return None
 
 
-def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys that a model knows at a location; empty where it takes any."""
-    current: type[BaseModel] = model
-    for part in location:
-        if isinstance(part, int):
-            continue
-        if part not in current.model_fields:
-            return []
-        inner = _model_in(current.model_fields[part].annotation)
-        if inner is None:
-            return []
-        current = inner
-    return list(current.model_fields)
+def _mapping(node: yaml.MappingNode, at: Location, name: str, document: Document) -> dict[str, Any]:
+    document.where.setdefault(at, _place(name, node))
+    data: dict[str, Any] = {}
+    for key, value in node.value:
+        place, inner = _place(name, key), (*at, str(key.value))
+        if not isinstance(key, yaml.ScalarNode):
+            document.mistakes[inner] = f"{place}: expected text as a key, got {_shown(key)}"
+        elif key.value in data:
+            text = f"{dotted(inner)}: expected this key once, got it again"
+            document.mistakes[inner] = f"{place}: {text}"
+        else:
+            document.where[inner] = place
+            data[key.value] = _build(value, inner, name, document)
+    return data
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for arg in get_args(annotation) if (found := _model_in(arg))), None)
+def _scalar(tag: str, text: str) -> str | int | float | bool | None:
+    kind = tag.removeprefix(_TAG)
+    if kind != "str" and not (kind in _FORMS and _FORMS[kind].match(text)):
+        written = kind if kind.startswith("!") else f"!!{kind}"
+        raise ValueError(f"expected a value without a tag, got {written}")
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "float":
+            return float(text)
+        case "int" if len(text) > 18:
+            raise ValueError(f"expected a number of at most 18 digits, got {len(text)}")
+        case "int":
+            return int(text)
+    return text
+
+
+def _place(name: str, node: yaml.Node) -> str:
+    return f"{name}:{node.start_mark.line + 1}"
+
+
+def _shown(node: yaml.Node) -> str:
+    if isinstance(node, yaml.ScalarNode):
+        return shown(node.value)
+    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
+
+
+class _Slip(NamedTuple):
+    """What YAML's parser says and what it means; `opening`: its line is where the thing began."""
+
+    said: str
+    means: str
+    opening: bool = False
+
+
+_SLIPS = (
+    _Slip(r"found character '\\t'", "expected spaces before a key, got a tab"),
+    _Slip("found character '(.)'", r"expected quotes around text that begins with \1, got none"),
+    _Slip(
+        "mapping values are not allowed",
+        'expected one "key: value" as far in as its neighbours, got a colon out of place',
+    ),
+    _Slip("could not find expected ':'", "expected a colon after the key, got none", True),
+    _Slip("found unexpected end of stream", "expected a closing quote, got none", True),
+    _Slip("but (?:found|got) '<stream end>'", "expected a closing bracket, got none", True),
+    _Slip("expected ',' or '(.)'", r"expected a comma or \1, got something else"),
+    _Slip("expected <block end>", "expected a line as far in as its neighbours, got another"),
+    _Slip("found undefined alias", "expected quotes around text that begins with *, got none"),
+    _Slip(
+        "expected alphabetic or numeric character",
+        "expected quotes around text that begins with * or &, got none",
+    ),
+    _Slip("sequence entries are not allowed", "expected a list on lines of its own, got -"),
+    _Slip("found another document", "expected one document, got a second"),
+    _Slip(
+        "found unknown escape character '(.)'",
+        r"expected single quotes around text with a backslash, got double ones",
+    ),
+)
+
+
+def _syntax(name: str, error: yaml.MarkedYAMLError) -> str:
+    for slip in _SLIPS:
+        said = re.search(slip.said, error.problem or "")
+        if said:
+            mark = error.context_mark if slip.opening else error.problem_mark
+            return f"{name}:{_number(mark)}: {said.expand(slip.means)}"
+    return f"{name}:{_number(error.problem_mark)}: expected YAML, got a mistake: {error.problem}"
+
+
+def _number(mark: yaml.Mark | None) -> int:
+    return mark.line + 1 if mark else 1

@@ -13,6 +13,7 @@ would only be logged, and the load would run.
 
 import random
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import gevent
@@ -75,6 +76,8 @@ class Suite:
         self.system = system
         self.run: Run | None = None
         self.record: RunRecord | None = None
+        self.folder: Path | None = None
+        self._label: str | None = None
         self._mix: Model | None = None
         self._embedded: EmbeddedTarget | None = None
         self._preflight: list[str] = []
@@ -199,7 +202,7 @@ class Suite:
         if judging:
             if self.shape:
                 self.shape.hold()
-                self.environment.profile = self.environment.profile or self.shape.profile
+            self._fill_in()
         self.recorder.clear()
         if judging:
             self.record = None
@@ -210,6 +213,14 @@ class Suite:
             self.run.start_clock()
         if judging and self.shape:
             self.shape.release()
+
+    def _fill_in(self) -> None:
+        """Fill what the web form left empty: the host, and Locust's label with the profile."""
+        environment, profile = self.environment, self.shape.profile if self.shape else None
+        environment.host = environment.host or self.target.address
+        if environment.profile in (None, "", self._label):
+            environment.profile = profile
+        self._label = profile
 
     def _prepare_worker(self) -> None:
         """Take over the master's mix and make the payloads."""
@@ -236,12 +247,14 @@ class Suite:
                 user.configure(self._mix)
 
     def _stop(self, **_: Any) -> None:
-        if self.run is None:
+        run = self.run
+        if run is None or run.ended:
             return
-        run, self.run = self.run, None
         iterated = getattr(self.environment.runner, "iteration_target_reached", False)
-        self.record = run.finish(stopped_early=not iterated)
-        self.folder = run.folder
+        try:
+            self.record = run.finish(stopped_early=not iterated)
+        finally:
+            self.folder, self.run = run.folder, None
         if self.environment.web_ui is not None:
             console.write(self.record, str(self.folder))
 

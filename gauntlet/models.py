@@ -4,9 +4,13 @@ Defaults live here and nowhere else; `gauntlet.config` reads files into these mo
 committed JSON Schemas from them.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,6 +21,7 @@ from pydantic import (
 )
 
 from gauntlet import curves, thresholds, units
+from gauntlet.text import nearest, shown
 
 EMBEDDED = "embedded"
 """In an environment's targets: start the reference target for the run."""
@@ -28,9 +33,22 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+def _refuse(mistakes: list[str]) -> None:
+    """Let a validator say all that is wrong at once, a line each."""
+    if mistakes:
+        raise ValueError("\n".join(mistakes))
+
+
+def _duration(value: Any) -> float:
+    seconds = units.parse_duration(value)
+    if not seconds:
+        raise ValueError(f"expected a duration above 0, got {shown(value)}")
+    return seconds
+
+
 Duration = Annotated[
     float,
-    BeforeValidator(units.parse_duration),
+    BeforeValidator(_duration),
     PlainSerializer(units.format_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h) ?)+$"}),
 ]
@@ -38,19 +56,30 @@ Duration = Annotated[
 
 Rule = Annotated[
     thresholds.Threshold,
-    BeforeValidator(lambda text: thresholds.parse(str(text))),
+    BeforeValidator(thresholds.parse),
     PlainSerializer(lambda rule: rule.text),
     WithJsonSchema({"type": "string", "examples": ['p95("/predict*") < 2s']}),
 ]
 
 Users = Annotated[int, Field(ge=1, le=1_000_000)]
-Rate = Annotated[float, Field(gt=0, le=100_000, strict=False)]
+Rate = Annotated[float, Field(gt=0, le=100_000)]
+
+_NAME = r"^[a-z][a-z0-9_-]*$"
+
+
+def _name(text: str) -> str:
+    if not re.search(_NAME, text):
+        raise ValueError(f'expected a lower-case name such as "steady-1", got {shown(text)}')
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": _NAME})]
 
 
 class PhaseModel(Model):
     """A named stretch of a profile: move to `users` at `spawn_rate`, then hold."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    name: Name
     duration: Duration
     users: Annotated[int, Field(ge=0, le=1_000_000)]
     spawn_rate: Rate | None = None
@@ -82,19 +111,43 @@ class Profile(Model):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        whole, names = curves.duration(self.curve), [phase.name for phase in self.phases]
-        peak = curves.peak(self.curve)
-        if abs(whole - self.duration) > 1e-6:
-            wanted, got = units.format_duration(self.duration), units.format_duration(whole)
-            raise ValueError(f"phases: expected durations that add up to {wanted}, got {got}")
-        if len(set(names)) < len(names):
-            raise ValueError(f"phases: expected names that differ, got {', '.join(names)}")
-        if peak != self.users:
-            raise ValueError(f"users: expected the peak of the phases, {peak}, got {self.users}")
+        _refuse([*self._disagreements()])
         return self
 
+    def _disagreements(self) -> Iterator[str]:
+        whole, peak = curves.duration(self.curve), curves.peak(self.curve)
+        if abs(whole - self.duration) > 1e-6:
+            wanted, got = units.format_duration(self.duration), units.format_duration(whole)
+            yield f"phases: expected durations that add up to {wanted}, got {got}"
+        names = [phase.name for phase in self.phases]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield f"phases[{index}].name: expected a name of its own, got {name!r} again"
+        if peak != self.users:
+            what = "the peak of the phases" if self.phases else "what the spawn rate reaches"
+            yield f"users: expected {what}, {peak}, got {self.users}"
 
-Address = Annotated[str, Field(pattern=r"^(embedded|[a-z]+://\S+)$")]
+
+_ADDRESS = r"^(embedded|[a-z]+://\S+)$"
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        right = re.search(_ADDRESS, text) and (text == EMBEDDED or parts.hostname)
+        _ = parts.port
+    except ValueError:
+        right = None
+    if not right:
+        example = 'an address such as "http://localhost:8000"'
+        hint = nearest(text, [EMBEDDED])
+        raise ValueError(f"expected {EMBEDDED} or {example}, got {shown(text)}{hint}")
+    return text
+
+
+Address = Annotated[
+    str, AfterValidator(_address), WithJsonSchema({"type": "string", "pattern": _ADDRESS})
+]
 
 
 class Environment(Model):
@@ -137,7 +190,16 @@ WaitTime = Annotated[
 
 Weight = Annotated[int, Field(ge=0, le=1_000_000)]
 Side = Annotated[int, Field(ge=1, le=65_535)]
-ImageSize = Annotated[tuple[Side, Side], Field(strict=False)]
+
+
+def _two(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        got = f"a list of {len(value)}" if isinstance(value, list | tuple) else shown(value)
+        raise ValueError(f"expected width and height such as [640, 480], got {got}")
+    return value
+
+
+ImageSize = Annotated[tuple[Side, Side], Field(strict=False), BeforeValidator(_two)]
 """Width and height in pixels."""
 
 
@@ -152,7 +214,7 @@ class PredictWeights(Model):
     @model_validator(mode="after")
     def _any(self) -> Self:
         if not sum(self.model_dump().values()):
-            raise ValueError("expected at least one weight above 0")
+            raise ValueError("expected a weight above 0, got 0 for all")
         return self
 
 
@@ -187,10 +249,13 @@ class PredictMix(Model):
 
     @model_validator(mode="after")
     def _sizes_exist(self) -> Self:
-        for task in ("predict", "image", "large"):
-            name = self.sizes.get(task)
-            if name is None or name not in self.image_sizes:
-                raise ValueError(
-                    f"sizes.{task}: expected one of {', '.join(self.image_sizes)}, got {name!r}"
-                )
+        known = ", ".join(self.image_sizes) or "the image_sizes"
+        chosen = {task: self.sizes.get(task) for task in ("predict", "image", "large")}
+        _refuse(
+            [
+                f"sizes.{task}: expected one of {known}, got {shown(name)}"
+                for task, name in chosen.items()
+                if name not in self.image_sizes
+            ]
+        )
         return self

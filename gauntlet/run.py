@@ -92,6 +92,7 @@ class Run:
         self._begun = time.perf_counter()
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
+        self.ended = False
         self.folder: Path = files.new_folder(
             plan.results, self._started, plan.system, plan.profile_name
         )
@@ -116,6 +117,7 @@ class Run:
     def finish(self, stopped_early: bool) -> RunRecord:
         """End the run: last reports of all workers, the verdict, and every file."""
         lasted = time.perf_counter() - self._begun
+        self.ended = True
         self._watcher.kill()
         if self._ledger is not None:
             self._ledger.finish()
@@ -147,7 +149,7 @@ class Run:
         shown = progress.wanted(self._environment.parsed_options)
         try:
             while True:
-                moment = self._moment()
+                moment = self.moment()
                 self._timeline.add(moment)
                 if shown:
                     progress.show(progress.line(moment, self.plan.planned, self.plan.profile))
@@ -156,7 +158,8 @@ class Run:
             if shown:
                 progress.show("")
 
-    def _moment(self) -> Moment:
+    def moment(self) -> Moment:
+        """Users, requests and failures right now."""
         every = self._recorder.series.values()
         return Moment(
             t=round(time.perf_counter() - self._begun, 3),

@@ -27,3 +27,8 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     return str(value)
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gauntlet.exitcodes import ExitCode
+from gauntlet.text import counted
 from gauntlet.thresholds import Check
 from gauntlet.units import format_duration
 
@@ -72,7 +73,7 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
         ]
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
-        reasons.append(f"lost without a last report: {names}; its requests are missing")
+        reasons.append(f"lost without a last report: {names}; what they measured is missing")
     if final and evidence.cut_short and evidence.planned is not None:
         lasted, planned = format_duration(evidence.lasted), format_duration(evidence.planned)
         reasons.append(f"cut short after {lasted} of {planned}; let the run finish")
@@ -93,9 +94,10 @@ def _by_thresholds(checks: Sequence[Check]) -> Judgement:
 def _without_thresholds(evidence: Evidence) -> Judgement:
     reasons = []
     if evidence.failures:
-        reasons.append(f"{evidence.failures} requests failed and no threshold judges them")
+        requests = counted(evidence.failures, "request")
+        reasons.append(f"{requests} failed and no threshold judges that")
     if evidence.user_errors:
-        reasons.append(f"user code raised {evidence.user_errors} exceptions")
+        reasons.append(f"user code raised {counted(evidence.user_errors, 'exception')}")
     if reasons:
         return Judgement(Verdict.FAIL, tuple(reasons), ExitCode.REQUESTS_FAILED)
     return Judgement(Verdict.PASS, (), ExitCode.PASS)

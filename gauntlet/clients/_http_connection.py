@@ -105,9 +105,7 @@ class Connection:
         self._watcher: Any = None
 
     @classmethod
-    def open(
-        cls, origin: Origin, context: ssl.SSLContext | None, deadline: float
-    ) -> "Connection":
+    def open(cls, origin: Origin, context: ssl.SSLContext | None, deadline: float) -> "Connection":
         """Connect before the `perf_counter` time `deadline`, with TLS if there is a context."""
         connection = cls(origin)
         connection.deadline = deadline

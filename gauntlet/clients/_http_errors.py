@@ -123,9 +123,7 @@ def connect_failed(error: OSError) -> ConnectFailed:
 def tls_failed(error: OSError) -> TlsFailed:
     """Say in bounded words why the handshake failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return TlsFailed(
-            _VERIFY_ERRORS.get(error.verify_code, "certificate could not be verified")
-        )
+        return TlsFailed(_VERIFY_ERRORS.get(error.verify_code, "certificate could not be verified"))
     return TlsFailed("TLS handshake failed")
 
 

@@ -217,8 +217,8 @@ def _read_body(
     stream: bool,
 ) -> None:
     """Bring the body to where it belongs."""
-    if sink is not None and response.status_code >= 300:
-        sink = None
+    if response.status_code >= 300:  # sinks and streams are for good answers
+        sink, stream = None, False
     kept = Keep(limits.kept) if sink is None else None
     if kept and length > limits.kept and not stream:
         raise LimitExceeded("body is larger than the limit")
@@ -230,7 +230,7 @@ def _read_body(
     target: Sink = kept or cast(Sink, sink)
     if coding and coding.lower() != "identity":
         target = Decode(coding.lower(), target)
-    if stream:
+    if stream and kept:
         response.pieces = _streamed(response, pieces, target, kept)
         return
     for piece in pieces:
@@ -264,18 +264,14 @@ def _receive_into(
 
 
 def _streamed(
-    response: HttpResponse, pieces: Iterator[Buffer], target: Sink, kept: Keep | None
+    response: HttpResponse, pieces: Iterator[Buffer], target: Sink, kept: Keep
 ) -> Iterator[bytes]:
     """The body for a task that reads it itself; each piece is the task's own."""
     for piece in pieces:
-        if kept is None:
-            copy = bytes(piece)
-            target.write(copy)
-        else:
-            target.write(piece)
+        target.write(piece)
+        if kept.content:
             copy = bytes(kept.content)
             kept.content.clear()
-        response.length += len(copy)
-        if copy:
+            response.length += len(copy)
             yield copy
     target.finish()

@@ -39,7 +39,8 @@ class HttpResponse:
     resent: int = 0
     """Times the request was sent again because a kept connection had been closed."""
     pieces: Iterator[bytes] | None = None
-    _finish: Callable[[], None] | None = None
+    """The body that is still to come, if it is streamed."""
+    on_close: Callable[[], None] | None = None
 
     def __init__(self, method: str, url: str, path_url: str, started: float) -> None:
         self.method = method
@@ -93,12 +94,24 @@ class HttpResponse:
         """The body parsed as JSON; raises json.JSONDecodeError."""
         return orjson.loads(self.content)
 
+    @property
+    def problem(self) -> Exception | None:
+        """What went wrong, if anything did; a status of 400 or more is wrong."""
+        if self.error is None and self.status_code >= 400:
+            return BadStatus(self.status_code)
+        return self.error
+
     def raise_for_status(self) -> None:
         """Raise what went wrong, if anything did."""
-        if self.error is not None:
-            raise self.error
-        if self.status_code >= 400:
-            raise BadStatus(self.status_code)
+        problem = self.problem
+        if problem is not None:
+            raise problem
+
+    def close(self) -> None:
+        """Give up a streamed body; the call ends here if it has not ended before."""
+        self.pieces = None
+        if self.on_close is not None:
+            self.on_close()
 
     def iter_content(self, chunk_size: int = 1 << 16) -> Iterator[bytes]:
         """The body in pieces: as they arrive if it is streamed, else of `chunk_size` bytes."""

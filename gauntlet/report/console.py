@@ -1,6 +1,5 @@
 """The console block that ends a run; colours on a terminal only."""
 
-import os
 import sys
 from typing import TextIO
 
@@ -15,15 +14,11 @@ _STYLE = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
 
 def write(record: RunRecord, folder: str, stream: TextIO | None = None) -> None:
     """Print the block: totals, percentiles, endpoints, thresholds, verdict; last, the folder."""
-    console = Console(
-        file=stream or sys.stdout,
-        highlight=False,
-        soft_wrap=True,
-        no_color=None if "NO_COLOR" in os.environ else False,
-    )
-    for line in lines(record):
+    stream = stream or sys.stdout
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in [*lines(record), Text(f"Results: {folder}")]:
+        line.plain = _writable(line.plain, stream.encoding or "utf-8")
         console.print(line)
-    console.print(f"Results: {folder}")
 
 
 def lines(record: RunRecord) -> list[Text]:
@@ -37,7 +32,7 @@ def lines(record: RunRecord) -> list[Text]:
         Text(f"Total requests: {total.requests}"),
         Text(f"Successful: {total.requests - total.failures}"),
         Text(f"Failed: {total.failures}", "red" if total.failures else ""),
-        Text(f"Success rate: {(1 - total.fail_ratio) * 100:.2f}%"),
+        Text(f"Success rate: {_success(total)}"),
         Text(f"Requests/second: {total.rps:.2f}"),
         Text(""),
         Text("Response times:"),
@@ -53,7 +48,23 @@ def lines(record: RunRecord) -> list[Text]:
     return [*text, Text(RULE)]
 
 
+_PLAIN = str.maketrans({"✓": "+", "✗": "x", "—": "-"})
+
+
+def _writable(text: str, encoding: str) -> str:
+    """The text, or as much of it as an encoding without our marks can write, char for char."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    return text
+
+
 _SHOWN = (("P50", "p50"), ("P95", "p95"), ("P99", "p99"))
+
+
+def _success(total: Statistics) -> str:
+    return f"{(1 - total.fail_ratio) * 100:.2f}%" if total.requests else "no requests"
 
 
 def _seconds(statistics: Statistics, key: str) -> str:
@@ -63,7 +74,7 @@ def _seconds(statistics: Statistics, key: str) -> str:
 def _endpoints(record: RunRecord) -> list[Text]:
     if not record.endpoints:
         return []
-    width = max(len(f"{one.method} {one.name}") for one in record.endpoints)
+    width = max(len("Endpoints:"), *(len(f"{one.method} {one.name}") for one in record.endpoints))
     text = [
         Text(f"{'Endpoints:':<{width + 2}} {'requests':>9} {'failed':>7} {'P50':>9} {'P95':>9}")
     ]
@@ -76,10 +87,9 @@ def _endpoints(record: RunRecord) -> list[Text]:
 
 def _failures(record: RunRecord) -> list[Text]:
     rows = sorted(record.failures, key=lambda failure: -failure.count)
-    text = [
-        Text(f"  {row.count} x {row.method} {row.name}: {row.text}", "red") for row in rows[:10]
-    ]
-    text += [Text(f"  {count} x {error}", "red") for error, count in record.user_errors.items()]
+    found = [f"{row.count} x {row.method} {row.name}: {row.text}" for row in rows[:10]]
+    found += [f"{count} x {error}" for error, count in record.user_errors.items()]
+    text = [Text("  " + " ".join(one.split()), "red") for one in found]
     return [Text("Failures:"), *text, Text("")] if text else []
 
 
@@ -89,9 +99,14 @@ def _thresholds(record: RunRecord) -> list[Text]:
     text = [Text("Threshold Checks:")]
     for check in record.thresholds:
         mark, style = ("✓", "green") if check.held else ("✗", "red")
-        margin = "" if check.margin is None else f", margin {check.margin * 100:.0f}%"
+        margin = "" if check.margin is None else f", margin {_percent(check.margin)}"
         text.append(Text(f"  {mark} {check.rule} — {check.shown}{margin}", style))
     return text
+
+
+def _percent(share: float) -> str:
+    """Whole percents, tenths near 0: a broken rule has no margin of `-0%`."""
+    return f"{share:.0%}" if abs(share) >= 0.01 else f"{share:.1%}"
 
 
 def _verdict(record: RunRecord) -> Text:

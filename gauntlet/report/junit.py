@@ -1,5 +1,6 @@
 """JUnit XML: a case per threshold, and one for the validity of the measurement."""
 
+import re
 from pathlib import Path
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
@@ -9,22 +10,22 @@ from gauntlet.report.record import RunRecord
 
 def write(record: RunRecord, path: Path) -> None:
     """Write the cases; a broken threshold is a failure, an INVALID run an error of every case."""
-    name = f"gauntlet.{record.system or 'custom'}.{record.profile or 'custom'}"
+    name = _clean(f"gauntlet.{record.system or 'custom'}.{record.profile or 'custom'}")
     suite = TestSuite(name)
     suite.timestamp = record.started.isoformat()
     invalid = record.outcome.verdict == "INVALID"
     validity = TestCase("measurement is valid", name, record.duration)
     if invalid:
-        validity.result = [Error("; ".join(record.outcome.reasons), "INVALID")]
+        validity.result = [Error(_reasons(record), "INVALID")]
     suite.add_testcase(validity)
     if not record.thresholds:
         suite.add_testcase(_without_thresholds(record, name))
     for check in record.thresholds:
-        case = TestCase(check.rule, name, 0.0)
+        case = TestCase(_clean(check.rule), name, 0.0)
         if invalid:
-            case.result = [Error("the measurement cannot be trusted", "INVALID")]
+            case.result = [_untrusted()]
         elif not check.held:
-            case.result = [Failure(f"{check.rule} broke: {check.shown}", "threshold")]
+            case.result = [Failure(_clean(f"{check.rule} broke: {check.shown}"), "threshold")]
         suite.add_testcase(case)
     xml = JUnitXml()
     xml.add_testsuite(suite)
@@ -33,6 +34,21 @@ def write(record: RunRecord, path: Path) -> None:
 
 def _without_thresholds(record: RunRecord, name: str) -> TestCase:
     case = TestCase("no request failed", name, 0.0)
-    if record.outcome.verdict == "FAIL":
-        case.result = [Failure("; ".join(record.outcome.reasons), "requests")]
+    if record.outcome.verdict == "INVALID":
+        case.result = [_untrusted()]
+    elif record.outcome.verdict == "FAIL":
+        case.result = [Failure(_reasons(record), "requests")]
     return case
+
+
+def _untrusted() -> Error:
+    return Error("the measurement cannot be trusted", "INVALID")
+
+
+def _reasons(record: RunRecord) -> str:
+    return _clean("; ".join(record.outcome.reasons))
+
+
+def _clean(text: str) -> str:
+    """The text without what XML has no way to write."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)

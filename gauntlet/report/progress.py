@@ -11,9 +11,9 @@ from gauntlet.units import format_duration
 _CLEAR = "\r\x1b[K"
 
 
-def wanted(options: Namespace) -> bool:
+def wanted(options: Namespace | None) -> bool:
     """Locust's own tables show progress unless `--only-summary` leaves them out."""
-    return bool(options.headless and options.only_summary and sys.stderr.isatty())
+    return bool(options and options.headless and options.only_summary and sys.stderr.isatty())
 
 
 def line(moment: Moment, planned: float | None, profile: Profile | None) -> str:

@@ -1,122 +1,281 @@
-"""The Gauntlet tab in Locust's own web page, live, and the page's refusals.
+"""What Locust's own web page shows of the suite: the profiles to start and the Gauntlet tab, live.
 
-Locust's page draws tables that it is told of (`extended_tabs`, `extended_tables`) from rows that
-come along with its statistics (`extended_stats`).
+Nothing of the page is replaced. It draws tables that it is told of (`extended_tabs`,
+`extended_tables`) from rows that come along with its statistics (`extended_stats`), and its start
+form offers the shapes that it is told of. The tab's columns:
+
+    Threshold     Value    Limit    Margin    State
+    p95 <= 2s     84ms     ≤ 2s     96%       ✓ holds
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol, cast
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, before_render_template, jsonify, request
+from locust import LoadTestShape, User
+from locust.env import Environment
+from locust.runners import STATE_RUNNING, STATE_SPAWNING
 from locust.web import WebUI
+from werkzeug.datastructures import ImmutableMultiDict
 
-from gauntlet.errors import GauntletError
-from gauntlet.report.record import RunRecord
+from gauntlet import thresholds
+from gauntlet.errors import GauntletError, UsageError
+from gauntlet.report import progress
+from gauntlet.report.record import RunRecord, ThresholdResult
 from gauntlet.run import Run
+from gauntlet.shape import ProfileShape
+from gauntlet.text import counted, nearest
 from gauntlet.thresholds import Check, Threshold
+from gauntlet.units import format_duration
 
 TAB = "gauntlet"
+COLUMNS = ("Threshold", "Value", "Limit", "Margin", "State")
+
+DEFAULT = "Default"
+"""Locust's word for no shape in the start form."""
+NO_PROFILE = f"{DEFAULT} · no profile: the users and the ramp up below"
+
+Row = dict[str, str]
+
+_SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+_MARKS = {"PASS": "✓ PASS", "FAIL": "✗ FAIL", "INVALID": "✗ INVALID"}
 
 
 class Judging(Protocol):
-    """What the tab shows of the suite."""
+    """What the page shows of the suite."""
 
     run: Run | None
     record: RunRecord | None
+    folder: Path | None
 
     def rules(self) -> list[Threshold]: ...
     def get_ready(self, host: str | None) -> None: ...
-    @property
-    def shape(self) -> object | None: ...
 
 
 def install(web_ui: WebUI, suite: Judging) -> None:
-    """Add the tab, feed it, and let the start button say why a start is refused."""
-    if suite.shape is None:  # else the profile is given, and the form has nothing to pick
-        web_ui.userclass_picker_is_active = True
+    """Add the tab and feed it; let the start form offer profiles and say why a start is refused."""
     web_ui.template_args["extended_tabs"] = [{"title": "Gauntlet", "key": TAB}]
     web_ui.template_args["extended_tables"] = [
-        {
-            "key": TAB,
-            "structure": [
-                {"key": "rule", "title": "Threshold"},
-                {"key": "value", "title": "Value"},
-                {"key": "limit", "title": "Limit"},
-                {"key": "margin", "title": "Margin"},
-                {"key": "state", "title": "State"},
-            ],
-        }
+        {"key": TAB, "structure": [{"key": one.lower(), "title": one} for one in COLUMNS]}
     ]
-
-    app = cast(Flask, web_ui.app)
+    web_ui.userclass_picker_is_active = True  # where profiles are picked
+    app, form = cast(Flask, web_ui.app), StartForm(web_ui, suite)
 
     @app.before_request
-    def refuse_start() -> Response | None:
-        if request.path.rsplit("/", 1)[-1] != "swarm" or request.method != "POST":
+    def check_start() -> Response | None:
+        if request.method != "POST" or request.path.rsplit("/", 1)[-1] != "swarm":
             return None
-        if suite.run is not None:
-            return None
-        _forget_run_time(web_ui)
-        try:
-            suite.get_ready(request.form.get("host") or None)
-        except GauntletError as error:
-            return jsonify({"success": False, "message": "; ".join(error.mistakes)})
-        return None
+        denied = cast(Response | None, web_ui.auth_required_if_enabled(lambda: None)())
+        return form.check() if denied is None else denied
+
+    def offer_profiles(_: Flask, context: dict[str, Any], **__: Any) -> None:
+        if "template_args" in context:
+            context["template_args"] = context["template_args"] | form.shown()
+
+    before_render_template.connect(offer_profiles, app, weak=False)
 
     @app.after_request
     def add_rows(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
             data = response.get_json()
             data["extended_stats"] = [{"key": TAB, "data": rows(suite)}]
+            if suite.run is not None and data["state"] != STATE_SPAWNING:
+                # The page stops asking once it reads of another state, a passing one too, and
+                # would never see the verdict of a run that is still being judged.
+                data["state"] = STATE_RUNNING
             response.set_data(jsonify(data).get_data())
         return response
 
 
-def rows(suite: Judging) -> list[dict[str, Any]]:
-    """The tab's table: the verdict so far, why, then each threshold."""
-    if suite.run is not None:
-        judgement, checks = suite.run.judgement(), suite.run.checks()
-        found = [_row("Verdict so far", judgement.verdict.value)]
-        return found + [_row("", reason) for reason in judgement.reasons] + _checks(checks)
-    if suite.record is not None:
-        outcome = suite.record.outcome
-        found = [_row("Verdict", outcome.verdict)]
-        found += [_row("", reason) for reason in outcome.reasons]
-        return found + [
-            _row(one.rule, one.shown, str(one.rule), _margin(one.margin), _state(one.held))
-            for one in suite.record.thresholds
+class StartForm:
+    """The form's list of shapes, and what pressing its button means.
+
+    The list's first entry is what runs if nothing is picked: the shape that the command line or
+    the locustfile chose, else none.
+    """
+
+    def __init__(self, web_ui: WebUI, suite: Judging) -> None:
+        self._web_ui = web_ui
+        self._suite = suite
+        self._environment: Environment = web_ui.environment
+        self._first = self._name_of(self._environment.shape_class)
+
+    def shown(self) -> dict[str, Any]:
+        """What the page is told: profiles with their numbers, smallest first."""
+        chosen = self._shapes.get(self._first)
+        return {
+            "available_shape_classes": list(self._labels()),
+            "hide_common_options": chosen is not None and not chosen.use_common_options,
+        }
+
+    def check(self) -> Response | None:
+        """Get the run ready that the form asks for; the refusal, where something is wrong."""
+        run = self._suite.run
+        try:
+            if run is None:
+                self._prepare()
+            elif run.ended:
+                raise UsageError("the last run is still being judged; start again in a moment")
+            else:  # new numbers for a run that goes on: it keeps its shape
+                self._pick(self._name_of(self._environment.shape_class))
+        except GauntletError as error:
+            return jsonify({"success": False, "message": "; ".join(error.mistakes)})
+        return None
+
+    def _prepare(self) -> None:
+        picked = request.form.get("shape_class", DEFAULT)
+        name = self._first if picked == DEFAULT else self._labels().get(picked, picked)
+        shape = self._shapes.get(name)
+        if shape is None and name != DEFAULT:
+            hint = nearest(name, self._shapes)
+            raise UsageError(f"shape class: expected a profile or a shape, got {name!r}{hint}")
+        if shape is None and request.form.get("spawn_rate") == "0":
+            # The page left its fields greyed out after a run with a shape.
+            raise UsageError(
+                f"shape class: pick a profile, or one and {DEFAULT} again to type users"
+            )
+        if isinstance(shape, ProfileShape):
+            _ = shape.plan  # read now: a mistake in it is said on the page
+        self._pick(name)
+        self._forget_run_time()
+        self._take_user_classes()
+        self._suite.get_ready(request.form.get("host") or None)
+
+    def _pick(self, name: str) -> None:
+        """Hand Locust its own name of the shape in place of the label."""
+        fields = request.form.copy()
+        fields["shape_class"] = name
+        request.form = ImmutableMultiDict(fields)
+
+    def _forget_run_time(self) -> None:
+        """An empty run time means no limit; Locust would keep the last one's number."""
+        options = self._environment.parsed_options
+        if options is not None and not request.form.get("run_time"):
+            options.run_time = None
+
+    def _take_user_classes(self) -> None:
+        """Select what Locust is about to select, so that the run gets ready for just these."""
+        names = request.form.getlist("user_classes")
+        known = cast(dict[str, type[User]], self._environment.available_user_classes or {})
+        self._environment.user_classes = [
+            user for name, user in known.items() if not names or name in names
         ]
-    return [_row("Verdict", "no run yet")] + [_row(rule.text) for rule in suite.rules()]
+
+    @property
+    def _shapes(self) -> dict[str, LoadTestShape]:
+        return self._environment.available_shape_classes or {}
+
+    def _name_of(self, shape: LoadTestShape | None) -> str:
+        return next((name for name, one in self._shapes.items() if one is shape), DEFAULT)
+
+    def _labels(self) -> dict[str, str]:
+        """Each entry of the list with the name that it stands for."""
+        shapes = dict(self._shapes)
+        chosen = shapes.pop(self._first, None)
+        first = NO_PROFILE if chosen is None else label(self._first, chosen)
+        return {first: self._first} | {label(name, one): name for name, one in shapes.items()}
 
 
-def _checks(checks: list[Check]) -> list[dict[str, Any]]:
+def label(name: str, shape: LoadTestShape) -> str:
+    """A shape as the start form lists it."""
+    if not isinstance(shape, ProfileShape):
+        return name
+    try:
+        plan = shape.plan
+    except GauntletError:
+        return f"{name} · cannot be read"
+    numbers = f"{counted(plan.users, 'user')} · {format_duration(plan.duration)}"
+    return f"{name} · {numbers} · {' '.join(plan.description.split())}"
+
+
+def rows(suite: Judging) -> list[Row]:
+    """The tab's table: the verdict so far, why, each threshold, the run."""
+    if suite.run is not None:
+        return _running(suite.run)
+    if suite.record is not None:
+        return _ended(suite.record, suite.folder)
+    rules = [_row(rule.text, limit=_limit(rule)) for rule in suite.rules()]
+    return [_row("Verdict", state="no run yet"), *rules]
+
+
+def _running(run: Run) -> list[Row]:
+    plan, moment, judgement = run.plan, run.moment(), run.judgement()
+    verdict = _MARKS[judgement.verdict] if moment.requests else "no request yet"
+    line = progress.line(moment, plan.planned, plan.profile)
     return [
-        _row(
-            check.threshold.text,
-            "—" if check.value is None else check.threshold.show(check.value),
-            f"{check.threshold.op} {check.threshold.show(check.threshold.limit)}",
-            _margin(check.margin),
-            _state(check.held) if check.value is not None else "no samples yet",
-        )
-        for check in checks
+        _row("Verdict so far", state=verdict),
+        *_reasons(judgement.reasons, [rule.text for rule in plan.rules]),
+        *map(_check, run.checks()),
+        _row(f"{_title(plan.profile_name)}: {line}"),
     ]
 
 
+def _ended(record: RunRecord, folder: Path | None) -> list[Row]:
+    return [
+        _row("Verdict", state=_MARKS[record.outcome.verdict]),
+        *_reasons(record.outcome.reasons, [one.rule for one in record.thresholds]),
+        *map(_result, record.thresholds),
+        _row(f"{_title(record.profile)}: {_whole(record)}"),
+        _row(f"Results: {folder}"),
+    ]
+
+
+def _reasons(reasons: Sequence[str], rules: Sequence[str]) -> list[Row]:
+    """Reasons that no threshold's own row tells."""
+    return [_row(f"Reason: {one}") for one in reasons if not one.startswith(tuple(rules))]
+
+
+def _check(check: Check) -> Row:
+    rule = check.threshold
+    return _row(
+        rule.text,
+        "" if check.value is None else rule.show(check.value),
+        _limit(rule),
+        _margin(check.margin),
+        _state(check.held, check.value, "no samples yet"),
+    )
+
+
+def _result(result: ThresholdResult) -> Row:
+    return _row(
+        result.rule,
+        "" if result.value is None else result.shown,
+        _limit(thresholds.parse(result.rule)),
+        _margin(result.margin),
+        _state(result.held, result.value, "no samples"),
+    )
+
+
 def _row(
-    rule: str, value: str = "", limit: str = "", margin: str = "", state: str = ""
-) -> dict[str, Any]:
-    return {"rule": rule, "value": value, "limit": limit, "margin": margin, "state": state}
+    threshold: str, value: str = "", limit: str = "", margin: str = "", state: str = ""
+) -> Row:
+    return dict(zip(map(str.lower, COLUMNS), (threshold, value, limit, margin, state), strict=True))
+
+
+def _title(profile: str | None) -> str:
+    return "No profile" if profile is None else f"Profile {profile}"
+
+
+def _whole(record: RunRecord) -> str:
+    lasted = format_duration(round(record.duration))
+    parts = [
+        lasted if record.planned is None else f"{lasted} of {format_duration(record.planned)}",
+        counted(record.peak_users, "user"),
+        counted(record.total.requests, "request"),
+        f"{record.total.failures} failed",
+    ]
+    return " · ".join(parts)
+
+
+def _limit(rule: Threshold) -> str:
+    return f"{_SIGNS[rule.op]} {rule.show(rule.limit)}"
 
 
 def _margin(margin: float | None) -> str:
-    return "" if margin is None else f"{margin * 100:.0f}%"
+    """Whole percents, tenths near 0: a broken rule has no margin of `-0%`."""
+    return "" if margin is None else f"{margin:.0%}" if abs(margin) >= 0.01 else f"{margin:.1%}"
 
 
-def _state(held: bool) -> str:
-    return "✓ holds" if held else "✗ broken"
-
-
-def _forget_run_time(web_ui: WebUI) -> None:
-    """An empty run time in the form means no limit; Locust would keep the last one's number."""
-    options = web_ui.environment.parsed_options
-    if options is not None and not request.form.get("run_time"):
-        options.run_time = None
+def _state(held: bool, value: float | None, missing: str) -> str:
+    return missing if value is None else "✓ holds" if held else "✗ broken"

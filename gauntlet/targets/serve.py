@@ -8,7 +8,8 @@ Standard output holds one line `ready ADDRESS` per address, once every worker se
 error stays empty unless something is wrong. `serve` returns after SIGTERM or SIGINT, and with
 `exit_with_parent` when standard input ends, which it also does if the parent is killed. No
 process outlives it: workers are told to end, have GRACE_S seconds for answers under way, and
-are killed then; if the supervisor itself is killed, they see that and end at once.
+are killed then. Without parent they are killed at once, as nobody waits for their answers, and
+if the supervisor itself is killed, they see that and end.
 
 Every HTTP site answers `GET /__count`, free of faults and itself not counted, with the sums of
 all its workers; an endpoint that ends in `*` stands for every path that begins like it:
@@ -157,8 +158,15 @@ def serve(sites: Sequence[Site], *, exit_with_parent: bool = False) -> None:
                 for site in sites:
                     print(f"ready {site.address}", flush=True)
                 _wait(workers, stops)
+        except _ParentGone:
+            for worker in workers:
+                worker.kill()
         finally:
             _end(workers)
+
+
+class _ParentGone(Exception):
+    """Standard input ended."""
 
 
 class _Stops(NamedTuple):
@@ -172,11 +180,15 @@ class _Stops(NamedTuple):
         return [item for item in self if item is not None]
 
     def told(self, ready: Sequence[object]) -> bool:
-        """Text on standard input is thrown away; only its end stops."""
-        if self.signalled in ready:
+        """Whether a signal came. Raises _ParentGone; text on standard input is thrown away."""
+        # Looked up again: a signal that came just before the end of the input may not be in
+        # `ready`, as it is delivered on the way out of the system call.
+        if wait([self.signalled], 0):
             return True
         source = self.standard_input
-        return source is not None and source in ready and not os.read(source, 65536)
+        if source is not None and source in ready and not os.read(source, 65536):
+            raise _ParentGone
+        return False
 
 
 def _standard_input() -> int:

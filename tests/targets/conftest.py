@@ -1,7 +1,9 @@
 """Runs real reference targets on ports of the kernel's choice, and ends every one of them."""
 
 import http.client
+import io
 import json
+import random
 import select
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 
 import psutil
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
@@ -108,6 +111,33 @@ def form(content: bytes, name: str | None = "picture.jpg", field: str = "file") 
     file_name = "" if name is None else f'; filename="{name}"'
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"{file_name}\r\n\r\n'
     return head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+class Picture(NamedTuple):
+    """An encoded picture and how it is uploaded."""
+
+    data: bytes
+
+    def request(self) -> tuple[bytes, dict[str, str]]:
+        """Body and headers, as http.client takes them."""
+        return form(self.data), {"Content-Type": FORM}
+
+    def raw(self) -> bytes:
+        """The whole request as it goes over the wire."""
+        body = form(self.data)
+        head = f"POST /predict HTTP/1.1\r\nHost: target\r\nContent-Type: {FORM}\r\n"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def picture(
+    width: int = 64, height: int = 48, seed: int = 1, format: str = "JPEG", mode: str = "RGB"
+) -> Picture:
+    """Noise, so that every seed gives other pixels."""
+    image = Image.new(mode, (width, height))
+    image.frombytes(random.Random(seed).randbytes(len(image.tobytes())))
+    encoded = io.BytesIO()
+    image.save(encoded, format)
+    return Picture(encoded.getvalue())
 
 
 def launch(*options: str) -> subprocess.Popen[str]:

@@ -10,10 +10,11 @@ import time
 
 import psutil
 import pytest
+from starlette.applications import Starlette
 
 from gauntlet.errors import UsageError
 from gauntlet.targets.faults import Faults
-from gauntlet.targets.serve import bind_tcp, http_site
+from gauntlet.targets.serve import GRACE_S, bind_tcp, http_site
 from tests.targets.conftest import (
     DEADLINE_S,
     ROOT,
@@ -21,12 +22,13 @@ from tests.targets.conftest import (
     StartTarget,
     end,
     launch,
+    picture,
     read_line,
     wait_until,
     wait_until_gone,
 )
-from tests.targets.test_predict import picture
 
+MEGAPIXEL = picture(1000, 1000)
 SIGNALS = [pytest.param(signal.SIGTERM, id="SIGTERM"), pytest.param(signal.SIGINT, id="SIGINT")]
 
 
@@ -38,6 +40,10 @@ def run_module(script: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         timeout=DEADLINE_S,
     )
+
+
+def no_app(worker: int) -> Starlette:
+    raise AssertionError(f"worker {worker} was never started")
 
 
 def test_a_target_that_says_ready_answers_at_once(start_target: StartTarget) -> None:
@@ -119,7 +125,7 @@ def test_a_worker_that_is_busy_for_long_is_ended_all_the_same(start_target: Star
     with start_target("--service-time", "60m") as target:
         processes = target.processes()
         connection = target.connect()
-        connection.request("POST", "/predict", *picture().request())
+        connection.request("POST", "/predict", *MEGAPIXEL.request())
         time.sleep(0.3)
         assert target.stop() == (0, "", "")
         wait_until_gone(processes)
@@ -170,11 +176,13 @@ with subprocess.Popen([*command, *options], stdin=subprocess.PIPE):
     family = psutil.Process(parent.pid).children(recursive=True)
     assert len(family) == 3
     with socket.create_connection(("127.0.0.1", port)) as busy:
-        busy.sendall(picture().raw())
+        busy.sendall(MEGAPIXEL.raw())
         time.sleep(0.3)
+        begin = time.perf_counter()
         parent.kill()
         parent.communicate(timeout=DEADLINE_S)
         wait_until_gone(family)
+        assert time.perf_counter() - begin < GRACE_S
 
 
 def test_a_supervisor_killed_with_minus_9_leaves_no_worker_behind(
@@ -183,7 +191,7 @@ def test_a_supervisor_killed_with_minus_9_leaves_no_worker_behind(
     with start_target("--workers", "3", "--service-time", "60m") as target:
         workers = target.processes()[1:]
         with socket.create_connection(("127.0.0.1", target.port)) as busy:
-            busy.sendall(picture().raw())
+            busy.sendall(MEGAPIXEL.raw())
             time.sleep(0.3)
             target.process.kill()
             end(target.process)
@@ -194,6 +202,7 @@ def test_a_worker_that_dies_ends_the_target_with_one_line(start_target: StartTar
     with start_target("--workers", "2") as target:
         processes = target.processes()
         processes[2].kill()
+        target.process.wait(DEADLINE_S)  # with its standard input still open
         code, output, errors = end(target.process)
         wait_until_gone(processes)
     address = f"http://127.0.0.1:{target.port}"
@@ -242,7 +251,7 @@ def test_an_ipv6_address_is_written_in_brackets() -> None:
     except UsageError:
         pytest.skip("this machine has no IPv6 loopback")
     with listener:
-        site = http_site(listener, pytest.fail, endpoints=(), faults=Faults())
+        site = http_site(listener, no_app, endpoints=(), faults=Faults())
     assert site.address == f"http://[::1]:{site.address.rpartition(':')[2]}"
 
 

@@ -1,0 +1,137 @@
+"""How much CPU does one request cost the generator?
+
+    make bench-http                                   # needs nginx; wrk, hey, autocannon if there
+    .venv/bin/python -m benchmarks.http --rounds 1 --seconds 2 --only get blob
+
+Rounds are interleaved: every generator does every work once per round, the generator pinned to one
+core and the server to another. The table holds medians; its README says what they mean.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.http import others
+from benchmarks.http.server import nginx
+from benchmarks.pinned import GENERATOR_CORE
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKS = {
+    "get": "GET, 2 bytes",
+    "get_caught": "GET, 2 bytes, catch_response",
+    "post_files": "POST 80 kB, files=",
+    "post_data": "POST 80 kB, data=",
+    "post_caught": "POST 80 kB, files=, catch_response",
+    "blob": "GET 100 kB, compared",
+    "blob_content": "GET 100 kB, kept, compared",
+    "blob_caught": "GET 100 kB, kept, compared, catch_response",
+}
+CLIENTS = ("fast", "ours")
+IDLE_USERS = 2000
+
+Times = dict[tuple[str, str], list[float]]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--only", nargs="*", default=list(WORKS))
+    parser.add_argument("--no-memory", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with nginx(folder) as address:
+            print_cost(cost(options, address, folder), options.only)
+            if not options.no_memory:
+                print_rest(address, folder, options.rounds)
+
+
+def cost(options: argparse.Namespace, address: str, folder: Path) -> Times:
+    """CPU microseconds per request, one number per round."""
+    times: Times = {}
+    for number in range(options.rounds):
+        for work in options.only:
+            for client in CLIENTS:
+                found = locust(client, work, address, folder, options.seconds)
+                times.setdefault((client, work), []).append(found["cpu"] * 1e6 / found["requests"])
+            if work in others.PATHS:
+                for tool in others.installed():
+                    value = others.measure(tool, work, address, folder, options.seconds)
+                    times.setdefault((tool, work), []).append(value)
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+    return times
+
+
+def locust(
+    client: str, work: str, address: str, folder: Path, seconds: int, users: int = 50
+) -> dict[str, float]:
+    """One run of a Locust process."""
+    command = [sys.executable, "-m", "locust", "-f", str(ROOT / "benchmarks/http/http_generators.py")]
+    command += ["--headless", "--only-summary", "-u", str(users), "-r", str(users)]
+    command += ["-t", f"{seconds + 3}s", "--host", address, "--results-dir", str(folder / "results")]
+    # Its exit code is the verdict on a run that never had a plan; the printed object counts.
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={
+            **os.environ,
+            "BENCH_CLIENT": client,
+            "BENCH_WORK": work,
+            "BENCH_SECONDS": str(seconds),
+            "PYTHONPATH": str(ROOT),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: os.sched_setaffinity(0, GENERATOR_CORE),
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        raise SystemExit(f"{client} {work} measured nothing:\n{done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(lines[-1])
+    if found["failures"]:
+        raise SystemExit(f"{client} {work}: {found['failures']} requests failed")
+    return found
+
+
+def print_cost(times: Times, works: list[str]) -> None:
+    """The table of CPU microseconds and what FastHttpUser pays for each of ours."""
+    tools = others.installed()
+    print("| work | FastHttpUser | ours | ratio |" + "".join(f" {tool} |" for tool in tools))
+    print("|---|---|---|---|" + "---|" * len(tools))
+    for work in works:
+        fast, ours = (statistics.median(times[client, work]) for client in CLIENTS)
+        line = f"| {WORKS[work]} | {fast:.1f} | {ours:.1f} | {fast / ours:.1f} |"
+        for tool in tools:
+            found = times.get((tool, work))
+            line += f" {statistics.median(found):.1f} |" if found else " |"
+        print(line)
+
+
+def print_rest(address: str, folder: Path, rounds: int) -> None:
+    """Memory of many users, and latency when there is little to do."""
+    print("\n| | FastHttpUser | ours |\n|---|---|---|")
+    for work, label, users, key in (
+        ("idle", f"KiB per user, {IDLE_USERS} idle users", IDLE_USERS, "kib_per_user"),
+        ("woken", "KiB per user after one request", IDLE_USERS, "kib_per_user"),
+        ("paced", "p99 in ms, 10 users, 200 requests/s", 10, "p99_ms"),
+    ):
+        values = {client: list[float]() for client in CLIENTS}
+        for _ in range(rounds):
+            for client in CLIENTS:
+                found = locust(client, work, address, folder, 4, users)
+                values[client].append(found[key])
+        cells = " | ".join(f"{statistics.median(values[client]):.2f}" for client in CLIENTS)
+        print(f"| {label} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The stock command with the stock locustfile: what it prints, writes and leaves behind."""
+
+import json
+import os
+import pty
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import psutil
+import pytest
+
+from tests.e2e.support import (
+    LOCUSTFILE,
+    NAMES,
+    ROOT,
+    Ended,
+    Json,
+    Lab,
+    read_record,
+    wait_until,
+    wait_until_gone,
+)
+
+pytestmark = pytest.mark.e2e
+
+FILES = {
+    "junit.xml",
+    "locust_exceptions.csv",
+    "locust_failures.csv",
+    "locust_stats.csv",
+    "locust_stats_history.csv",
+    "report.html",
+    "run.json",
+}
+BLOCK = r"""
+==============================
+BENCHMARK RESULTS
+==============================
+Target: http://127\.0\.0\.1:\d+ \(embedded\)
+Total requests: (?P<total>\d+)
+Successful: (?P<successful>\d+)
+Failed: (?P<failed>\d+)
+Success rate: \d+\.\d\d%
+Requests/second: \d+\.\d\d
+
+Response times:
+  P50: \d+\.\d{3}s
+  P95: \d+\.\d{3}s
+  P99: \d+\.\d{3}s
+
+Endpoints: .*
+
+Threshold Checks:
+  ✓ fail_ratio <= 1% — .*
+  ✓ p95 <= 2s — .*
+  ✓ p99 <= 5s — .*
+  ✓ rps >= 10/s — .*
+==============================
+✓ PASS - All thresholds met
+==============================
+Results: (?P<folder>.*)
+""".lstrip()
+
+
+class Smoke:
+    """The smoke run with no host, once for all tests of this module."""
+
+    def __init__(self, lab: Lab) -> None:
+        lab.mix()
+        (lab.folder / "profiles" / "predict" / "mix.yaml").unlink()  # the real one
+        process = lab.headless("--load-profile", "smoke")
+        wait_until(lambda: len(process.children()) >= 2, "the embedded target")
+        self.family = process.children()
+        self.ended: Ended = process.end()
+        self.folder: Path = lab.results[0]
+        self.record: Json = read_record(self.folder)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smoke]:
+    lab = Lab(tmp_path_factory.mktemp("smoke"))
+    try:
+        yield Smoke(lab)
+    finally:
+        lab.close()
+
+
+def test_smoke_without_a_host_passes(smoke: Smoke) -> None:
+    assert smoke.ended.code == 0, smoke.ended.output
+    assert smoke.record["outcome"] == {"verdict": "PASS", "reasons": [], "exit_code": 0}
+    assert smoke.record["environment"] == "embedded"
+
+
+def test_smoke_follows_its_plan(smoke: Smoke) -> None:
+    assert smoke.record["peak_users"] == 5
+    assert smoke.record["duration"] == pytest.approx(30.0, abs=1.5)
+
+
+def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Smoke) -> None:
+    values = {one["rule"]: one["value"] for one in smoke.record["thresholds"]}
+    assert values.pop("rps >= 10/s") > 12  # five users who pause 0.3 s on average cannot make 17
+    assert values.pop("fail_ratio <= 1%") == 0
+    assert values.pop("p95 <= 2s") < 2 / 2
+    assert values.pop("p99 <= 5s") < 5 / 2
+    assert not values
+
+
+def test_the_record_is_what_its_schema_says(smoke: Smoke) -> None:
+    schema = json.loads((ROOT / "profiles" / "schema" / "run.json").read_text(encoding="utf-8"))
+    jsonschema.validate(smoke.record, schema)
+
+
+def test_all_four_names_are_in_the_record_and_in_the_statistics(smoke: Smoke) -> None:
+    table = (smoke.folder / "locust_stats.csv").read_text(encoding="utf-8")
+    assert {one["name"] for one in smoke.record["endpoints"]} == NAMES
+    assert all(name in table for name in NAMES)
+
+
+def test_every_report_is_in_the_folder(smoke: Smoke) -> None:
+    assert {path.name for path in smoke.folder.iterdir()} == FILES
+    assert all(path.stat().st_size for path in smoke.folder.iterdir())
+
+
+def test_the_console_block_has_its_form_and_the_folder_last(smoke: Smoke) -> None:
+    found = re.fullmatch(BLOCK, smoke.ended.output, re.DOTALL)
+    assert found, smoke.ended.output
+    assert int(found["total"]) == smoke.record["total"]["requests"]
+    assert int(found["failed"]) == smoke.record["total"]["failures"]
+    assert int(found["successful"]) == int(found["total"]) - int(found["failed"])
+    assert Path(found["folder"]).name == smoke.folder.name
+
+
+def test_no_colours_go_into_files(smoke: Smoke) -> None:
+    assert "\x1b" not in smoke.ended.output + smoke.ended.errors
+
+
+def test_no_process_is_left_behind(smoke: Smoke) -> None:
+    wait_until_gone(smoke.family)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        pytest.param(["--tags", "health"], {"/health"}, id="one tag"),
+        pytest.param(["--exclude-tags", "large"], NAMES - {"/predict (large image)"}, id="all but one"),
+    ],
+)
+def test_tags_choose_the_requests(lab: Lab, options: list[str], names: set[str]) -> None:
+    ended = lab.run("--load-profile", lab.profile(thresholds=["fail_ratio <= 0%"]), *options)
+    assert (ended.code, lab.verdict) == (0, "PASS"), ended
+    assert {one["name"] for one in lab.record["endpoints"]} == names
+    assert lab.record["tags"] + lab.record["excluded_tags"] == [options[1]]
+
+
+def test_users_rate_and_time_work_without_a_profile(lab: Lab) -> None:
+    ended = lab.run("-u", "3", "-r", "3", "-t", "5s")
+    assert (ended.code, lab.verdict) == (0, "PASS"), ended
+    assert lab.record["peak_users"] == 3
+    assert lab.record["duration"] == pytest.approx(5, abs=1)
+    assert lab.record["profile"] is None
+    assert lab.results[0].name.endswith("-predict-custom")
+
+
+def test_a_profile_is_also_chosen_by_variable(lab: Lab) -> None:
+    ended = lab.run(LOCUST_LOAD_PROFILE=lab.profile())
+    assert (ended.code, lab.record["profile"]) == (0, "tiny"), ended
+
+
+def test_a_terminal_gets_colours(lab: Lab) -> None:
+    """The same run under `script`-like conditions: standard output is a terminal."""
+    leader, follower = pty.openpty()
+    command = "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"
+    options = "--load-profile", lab.profile(duration="2s"), "--results-dir", "results"
+    process = lab.start(sys.executable, *command, *options, terminal=follower)
+    os.close(follower)
+    assert process.end().code == 0
+    assert b"\x1b[1;32m" in read_all(leader)
+
+
+def read_all(terminal: int) -> bytes:
+    """What was written to a terminal whose last writer is gone."""
+    text = b""
+    try:
+        while part := os.read(terminal, 65536):
+            text += part
+    except OSError:  # Linux says the end this way
+        pass
+    finally:
+        os.close(terminal)
+    return text
