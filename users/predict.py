@@ -15,19 +15,20 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar, Literal
 
-import requests
-from locust import HttpUser, tag, task
-from locust.clients import ResponseContextManager
+from locust import tag, task
 
 from gauntlet.clients import predict as api
+from gauntlet.clients.http import Deadlines, HttpClient, HttpError, HttpResponse, Rules
 from gauntlet.errors import WrongAnswer
 from gauntlet.models import PredictMix
 from gauntlet.payloads.pictures import Picture, PicturePool
 from gauntlet.user import Preparation, SuiteUser, wait, weigh
 
+from .http import HttpUser
+
 Kind = Literal["predict", "image", "large"]
 KINDS: tuple[Kind, ...] = ("predict", "image", "large")
-PREFLIGHT_S = 10.0
+PREFLIGHT = Rules(deadlines=Deadlines(connect=5.0, first_byte=10.0, total=10.0))
 
 
 class PredictUser(SuiteUser, HttpUser):
@@ -60,21 +61,23 @@ class PredictUser(SuiteUser, HttpUser):
     @classmethod
     def preflight(cls, host: str, tasks: set[str]) -> Iterator[str]:
         """Call /health and /predict once each, with a picture that a model can read."""
-        with requests.Session() as session:
-            session.trust_env = False
-            if "health" in tasks:
-                yield from _probe("GET /health", partial(_ask_health, session, host))
-            for kind in KINDS:
-                if kind in tasks:
-                    name = "POST /predict" + (" with image" if kind == "image" else "")
-                    yield from _probe(name, partial(cls._ask, session, host, kind))
+        client = HttpClient(host, rules=PREFLIGHT, verify=cls.verify and not cls.insecure)
+        if "health" in tasks:
+            yield from _probe(
+                "GET /health", lambda: _check_health(client.request("GET", api.HEALTH_PATH))
+            )
+        for kind in KINDS:
+            if kind in tasks:
+                name = "POST /predict" + (" with image" if kind == "image" else "")
+                yield from _probe(name, partial(cls._ask, client, kind))
+        client.close()
 
     @tag("health")
     @task
     def health(self) -> None:
         """Ask whether the service is well; slow where predictions block its event loop."""
         with self.client.get(api.HEALTH_PATH, name=api.HEALTH, catch_response=True) as response:
-            _judge(response, lambda: api.check_health(*_answer(response)))
+            _check_health(response)
 
     @tag("predict")
     @task
@@ -100,11 +103,11 @@ class PredictUser(SuiteUser, HttpUser):
         with self.client.post(
             path,
             name=name,
-            data=b"".join(upload.parts),
+            data=upload.parts,
             headers={"Content-Type": upload.content_type},
             catch_response=True,
         ) as response:
-            _judge(response, lambda: _check(response, picture, kind))
+            _check(response, picture, kind)
 
     @classmethod
     def _pool(cls, size: tuple[int, int], preparation: Preparation) -> PicturePool:
@@ -122,41 +125,27 @@ class PredictUser(SuiteUser, HttpUser):
         return PicturePool.make(**made)
 
     @classmethod
-    def _ask(cls, session: requests.Session, host: str, kind: Kind) -> None:
+    def _ask(cls, client: HttpClient, kind: Kind) -> None:
         picture = PicturePool.make(size=cls.mix.size_of(kind), seed=0, count=1).next()
         upload = api.multipart(picture, "test_image.jpg")
         path = api.PREDICT_WITH_IMAGE_PATH if kind == "image" else api.PREDICT_PATH
-        response = session.post(
-            host + path,
-            data=b"".join(upload.parts),
-            headers={"Content-Type": upload.content_type},
-            timeout=PREFLIGHT_S,
-        )
-        _check(response, picture, kind)
+        headers = {"Content-Type": upload.content_type}
+        _check(client.request("POST", path, data=upload.parts, headers=headers), picture, kind)
 
 
-def _answer(response: requests.Response) -> tuple[int, str | None, bytes]:
-    return response.status_code, response.headers.get("Content-Type"), response.content or b""
+def _answer(response: HttpResponse) -> tuple[int, str | None, bytes]:
+    """What came; raises HttpError where nothing did."""
+    if isinstance(response.error, HttpError):
+        raise response.error
+    return response.status_code, response.headers.get("Content-Type"), response.content
 
 
-def _check(response: requests.Response, picture: Picture, kind: Kind) -> None:
+def _check_health(response: HttpResponse) -> None:
+    api.check_health(*_answer(response))
+
+
+def _check(response: HttpResponse, picture: Picture, kind: Kind) -> None:
     api.check_prediction(*_answer(response), size=picture.size, image=kind == "image")
-
-
-def _judge(response: ResponseContextManager, check: Callable[[], None]) -> None:
-    """Count a response as failed where it is not right; no answer at all stays Locust's to say."""
-    if response.status_code == 0:
-        return
-    try:
-        check()
-    except WrongAnswer as wrong:
-        response.failure(wrong)
-    else:
-        response.success()
-
-
-def _ask_health(session: requests.Session, host: str) -> None:
-    api.check_health(*_answer(session.get(host + api.HEALTH_PATH, timeout=PREFLIGHT_S)))
 
 
 def _probe(name: str, call: Callable[[], None]) -> Iterator[str]:
@@ -164,5 +153,5 @@ def _probe(name: str, call: Callable[[], None]) -> Iterator[str]:
         call()
     except WrongAnswer as wrong:
         yield f"{name} answered wrongly: {wrong}"
-    except requests.RequestException as error:
-        yield f"{name} got no answer ({type(error).__name__})"
+    except HttpError as error:
+        yield f"{name} got no answer: {error}"
