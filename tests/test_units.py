@@ -86,12 +86,11 @@ def test_a_duration_is_written_short(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
-@given(st.floats(min_value=1e-6, max_value=1e9))
-def test_what_is_written_can_be_read_again(seconds: float) -> None:
-    tolerance = max(0.0005, 0.0) if seconds >= 0.9995 else 0.006 * seconds
-    assert parse_duration(format_duration(seconds)) == pytest.approx(
-        seconds, abs=tolerance, rel=1e-12
-    )
+@given(st.floats(min_value=0, max_value=1e9))
+def test_what_is_written_reads_as_nearly_the_same(seconds: float) -> None:
+    again = parse_duration(format_duration(seconds))
+    within = 0.00051 if again >= 1 else max(0.0051 * seconds, 5.1e-8)
+    assert again == pytest.approx(seconds, abs=within, rel=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -172,8 +171,6 @@ def test_what_is_no_ratio_is_named(text: str) -> None:
         parse_ratio(text)
 
 
-@given(st.integers(0, 100_000), st.integers(1, 100_000))
-def test_a_measured_ratio_equals_the_limit_that_says_it(part: int, thousand: int) -> None:
-    """Decimal limits are as near to a measured share as floats can be."""
-    part = min(part, 1000)
-    assert parse_ratio(f"{part / 10:g}%") == part / 1000
+@given(st.integers(0, 1000))
+def test_a_measured_ratio_equals_the_limit_that_says_it(failures: int) -> None:
+    assert parse_ratio(f"{failures / 10:g}%") == failures / 1000

@@ -66,7 +66,7 @@ class Body:
         self.content_type = content_type
         self.chunks = chunks
         """Set instead of `parts` when the length is unknown."""
-        self.plain = True
+        self.plain = chunks is None
         """Whether all parts are in memory."""
         length = 0
         for part in parts:

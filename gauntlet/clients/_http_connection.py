@@ -75,6 +75,7 @@ class Connection:
         "_armed",
         "_receive",
         "_send",
+        "_send_one",
         "_socket",
         "_waiter",
         "_watcher",
@@ -133,7 +134,7 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
         # Bound methods of the socket, and of this object, would keep both alive.
-        self._socket = self._watcher = self._receive = self._send = None
+        self._socket = self._watcher = self._receive = self._send = self._send_one = None
 
     def park(self) -> bool:
         """Put the connection aside between two exchanges; False if it cannot be used again."""
@@ -159,9 +160,18 @@ class Connection:
             except AGAIN:
                 pass
         while True:
-            self._wait()
+            # `_wait`, in line: every answer comes through here.
+            if not self._armed:
+                self._arm()
+            self._waiter = getcurrent()
             try:
-                return int(self._receive(into))
+                if self.reactor.switch() is _EXPIRED:
+                    raise self.expiry
+            finally:
+                self._waiter = None
+            try:
+                got: int = self._receive(into)
+                return got
             except AGAIN:
                 continue
 
@@ -175,7 +185,16 @@ class Connection:
     def send(self, parts: Sequence[Buffer]) -> int:
         """Send what the kernel takes at once; how many bytes that were."""
         try:
-            return int(self._send(parts))
+            sent: int = self._send(parts)
+            return sent
+        except AGAIN:
+            return 0
+
+    def send_one(self, part: bytes) -> int:
+        """`send` for a request without a body."""
+        try:
+            sent: int = self._send_one(part)
+            return sent
         except AGAIN:
             return 0
 
@@ -263,6 +282,7 @@ class Connection:
             raise
         self._receive = raw.recv_into
         self._send = raw.sendmsg
+        self._send_one = raw.send
 
     def _secure(self, context: ssl.SSLContext) -> None:
         raw = self._socket
@@ -278,6 +298,7 @@ class Connection:
         self.tls = True
         self._receive = secure.recv_into
         self._send = self._send_securely
+        self._send_one = secure.send
         self._arm()
         while True:
             try:

@@ -38,7 +38,6 @@ MAX_INTERIM = 16
 
 _BEGINNING = b"HTTP/1."
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
-_SENT: Outcome = (True, b"")
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,27 @@ def exchange(
     the body is left to be read through `response.pieces`.
     """
     connection.reusable = False
-    total = response.started + rules.deadlines.total_s
-    whole, early = _send(connection, plan, body, rules, total)
+    deadlines = rules.deadlines
+    total = response.started + deadlines.total_s
+    whole, early = True, b""
+    if body is None:
+        # What `_allow_silence` and `_send` do, in line for the most frequent kind.
+        silence = perf_counter() + deadlines.silence_s
+        if silence < total:
+            connection.deadline = silence
+            connection.expiry = deadlines.silence
+        else:
+            connection.deadline = total
+            connection.expiry = TotalTimeout
+        try:
+            sent = connection.send_one(plan.head)
+        except OSError as error:
+            whole, early = _unsent(connection, error, rules)
+        else:
+            if sent != len(plan.head):
+                whole, early = _send_slowly(connection, (plan.head,), sent, None, rules, total)
+    else:
+        whole, early = _send(connection, plan.head_for(body), body, rules, total)
     reactor = connection.reactor
     if early:
         got = 0
@@ -125,35 +143,40 @@ def exchange(
             raise EarlyAnswer
 
 
-def _send(
-    connection: Connection, plan: Plan, body: Body | None, rules: Rules, total: float
-) -> Outcome:
-    """Send the request; in one call if the kernel takes it."""
-    streamed = None
-    parts: Sequence[Buffer]
-    if body is None:
-        parts = (plan.head,)
-        size = len(plan.head)
-    else:
-        head = plan.head_for(body)
-        size = len(head)
-        if body.plain:
-            parts = (head, *cast(tuple[Buffer, ...], body.parts))
-            size += body.length
-        else:
-            parts = (head,)
-            streamed = body
+def _send(connection: Connection, head: bytes, body: Body, rules: Rules, total: float) -> Outcome:
+    """Send a request with a body; in one call if it is in memory and the kernel takes it."""
+    parts: Sequence[Buffer] = (head,)
+    size = len(head)
+    if body.plain:
+        parts = (head, *cast(tuple[Buffer, ...], body.parts))
+        size += body.length
     _allow_silence(connection, rules.deadlines, total)
     try:
         sent = connection.send(parts)
     except OSError as error:
-        if connection.used:
-            raise lost(error, UNSENT) from None
-        words = bytearray()
-        last_words(connection, words, rules.limits.head, error)
-        return False, bytes(words)
-    if sent == size and streamed is None:
-        return _SENT
+        return _unsent(connection, error, rules)
+    if body.plain and sent == size:
+        return True, b""
+    return _send_slowly(connection, parts, sent, None if body.plain else body, rules, total)
+
+
+def _unsent(connection: Connection, error: OSError, rules: Rules) -> Outcome:
+    """The first byte could not be sent: an old connection may be replaced, a new one had reasons."""
+    if connection.used:
+        raise lost(error, UNSENT) from None
+    words = bytearray()
+    last_words(connection, words, rules.limits.head, error)
+    return False, bytes(words)
+
+
+def _send_slowly(
+    connection: Connection,
+    parts: Sequence[Buffer],
+    sent: int,
+    streamed: Body | None,
+    rules: Rules,
+    total: float,
+) -> Outcome:
     connection.deadline = total
     connection.expiry = TotalTimeout
     outcome = send_rest(connection, Unsent(parts, sent), streamed, rules.limits.head)

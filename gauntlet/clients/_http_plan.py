@@ -105,7 +105,9 @@ class Planner:
         content_type: str | None = None,
     ) -> Plan:
         """The plan for a path below the base address, or for a whole address."""
-        key = (method, url, tuple(headers.items()) if headers else None, content_type)
+        key: Any = (method, url)
+        if headers or content_type:
+            key = (method, url, content_type, tuple(headers.items()) if headers else None)
         found = self._plans.get(key)
         if found is None:
             found = self.make(method, url, headers or {}, content_type)

@@ -39,6 +39,7 @@ NO_PROFILE = f"{DEFAULT} · no profile: the users and the ramp up below"
 Row = dict[str, str]
 
 _SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+_TOGETHER = "\N{NO-BREAK SPACE}"
 _MARKS = {"PASS": "✓ PASS", "FAIL": "✗ FAIL", "INVALID": "✗ INVALID"}
 
 
@@ -250,7 +251,8 @@ def _result(result: ThresholdResult) -> Row:
 def _row(
     threshold: str, value: str = "", limit: str = "", margin: str = "", state: str = ""
 ) -> Row:
-    return dict(zip(map(str.lower, COLUMNS), (threshold, value, limit, margin, state), strict=True))
+    narrow = [cell.replace(" ", _TOGETHER) for cell in (value, limit, margin, state)]
+    return dict(zip(map(str.lower, COLUMNS), [threshold, *narrow], strict=True))
 
 
 def _title(profile: str | None) -> str:

@@ -43,6 +43,7 @@ SUFFIXES = frozenset(".bmp .gif .jp2 .jpeg .jpg .mpo .png .tif .tiff .webp".spli
 """Any other suffix fails, whatever the file holds; with one of these the content decides."""
 
 Mistake = dict[str, object]
+_TOO_LONG = "Content Too Large"  # said here, as Python's own phrase differs between versions
 _UNPARSED = "There was an error parsing the body"
 _NO_FILE: Mistake = {
     "type": "missing",
@@ -209,7 +210,7 @@ async def _read_upload(request: Request, limit: int) -> JSONResponse | tuple[byt
     Raises HTTPException: 400 for a body that cannot be parsed, 413 for one that is too long.
     """
     if int(request.headers.get("content-length", 0)) > limit:
-        raise HTTPException(413)
+        raise HTTPException(413, _TOO_LONG)
     try:
         async with Request(request.scope, _capped(request.receive, limit)).form() as form:
             upload = form.get("file")
@@ -238,7 +239,7 @@ def _capped(receive: Receive, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise HTTPException(413)
+            raise HTTPException(413, _TOO_LONG)
         return message
 
     return capped

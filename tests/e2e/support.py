@@ -269,8 +269,8 @@ class Lab:
     @property
     def record(self) -> Json:
         """The record of the only run."""
-        (folder,) = self.results
-        return read_record(folder)
+        assert len(self.results) == 1, "\n".join(process.errors for process in self.processes)
+        return read_record(self.results[0])
 
     @property
     def verdict(self) -> str:

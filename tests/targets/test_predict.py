@@ -468,7 +468,7 @@ def test_a_body_above_the_limit_is_a_413_whether_or_not_it_says_its_length(
         assert (chunked.status, chunked.read()) == (413, announced.body)
         connection.close()
     assert announced[:2] == (413, "application/json")
-    assert announced.body == b'{"detail":"Request Entity Too Large"}'
+    assert announced.body == b'{"detail":"Content Too Large"}'
 
 
 def test_a_client_that_leaves_in_the_middle_of_an_upload_does_no_harm(
