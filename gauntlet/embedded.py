@@ -35,6 +35,7 @@ class EmbeddedTarget:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # a terminal's Ctrl-C is for Locust, which still has requests
         )
         atexit.register(self.stop)
         self.addresses = [self._ready(name)]

@@ -12,7 +12,9 @@ would only be logged, and the load would run.
 """
 
 import random
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +22,7 @@ import gevent
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from gauntlet import config, options
 from gauntlet.addresses import Target, check_address, resolve
@@ -28,6 +30,7 @@ from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.fleet import LastReport, Ledger
+from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.models import Model
 from gauntlet.preflight import preflight
@@ -69,6 +72,12 @@ def fail(error: GauntletError) -> NoReturn:
     raise SystemExit(int(error.exit_code))
 
 
+def no_run() -> ExitCode:
+    """Say that a process which was to make load ends without any; gives back its exit code."""
+    print("no request was made: stopped before the load began", file=sys.stderr)
+    return ExitCode.INVALID
+
+
 class Suite:
     """The suite in one Locust process: what was asked for, and the run that is going on."""
 
@@ -97,9 +106,11 @@ class Suite:
         assert environment.runner is not None and environment.parsed_options is not None
         self._parsed = environment.parsed_options
         self.recorder = Recorder(environment)
+        self.iterations = Iterations(environment)
         environment.events.test_start.add_listener(self._start)
         if isinstance(environment.runner, WorkerRunner):
             LastReport(environment, environment.runner)
+            self._listen_to_signals()
             return
         try:
             self._set_up_judge()
@@ -112,8 +123,8 @@ class Suite:
         The payloads are made here, so that a missing folder of pictures ends nothing half-way.
         """
         address = host or self.target.address
-        if address:
-            check_address(address, self.system, self.options.allow_protected)
+        for one, system in self._addresses(address):
+            check_address(one, system, self.options.allow_protected)
         given = self.options.seed
         self._parsed.seed = random.getrandbits(63) if given is None else given
         self._prepare()
@@ -124,6 +135,9 @@ class Suite:
     def _set_up_judge(self) -> None:
         environment, runner = self.environment, self.environment.runner
         self.options = options.read(self._parsed)
+        if self.options.wait is not None and self._mix is not None:
+            self._mix = self._mix.model_copy(update={"wait": self.options.wait})
+            self._configure()
         files.check_writable(self.options.results)
         self._choose_shape()
         self.target = resolve(self.system, environment, self.options.environment)
@@ -142,6 +156,16 @@ class Suite:
         environment.events.test_stop.add_listener(self._stop)
         environment.events.quitting.add_listener(self._quit)
         environment.events.quit.add_listener(self._last_words)
+        self._listen_to_signals()
+
+    def _addresses(self, address: str | None) -> Iterator[tuple[str, System | None]]:
+        """What load will go to: one address, or where there is none those of the user classes."""
+        if address:
+            yield address, self.system
+            return
+        for user in self.environment.user_classes:
+            if user.host:
+                yield user.host, self.system if issubclass(user, SuiteUser) else None
 
     def _choose_shape(self) -> None:
         environment = self.environment
@@ -206,7 +230,9 @@ class Suite:
         self.recorder.clear()
         if judging:
             self.record = None
-            self.run = Run(self.environment, self._plan(), self.recorder, self.ledger)
+            self.run = Run(
+                self.environment, self._plan(), self.recorder, self.ledger, self.iterations
+            )
         if isinstance(runner, WorkerRunner):
             self._prepare_worker()
         if self.run is not None:
@@ -250,7 +276,9 @@ class Suite:
         run = self.run
         if run is None or run.ended:
             return
-        iterated = getattr(self.environment.runner, "iteration_target_reached", False)
+        iterated = self.iterations.complete or getattr(
+            self.environment.runner, "iteration_target_reached", False
+        )
         try:
             self.record = run.finish(stopped_early=not iterated)
         finally:
@@ -260,15 +288,43 @@ class Suite:
 
     def _quit(self, **_: Any) -> None:
         runner = self.environment.runner
-        if runner is not None and runner.state in (STATE_RUNNING, STATE_SPAWNING):
+        if self.run is not None and not self.run.ended and runner is not None:
             runner.stop()
+            self._stop()  # a runner that still prepares its start tells nobody of its stop
+        while self.run is not None:
+            gevent.sleep(0.05)  # another greenlet judges it
         if self._embedded is not None:
             self._embedded.stop()
         if self.record is None:
+            if self.environment.web_ui is None:
+                self.environment.process_exit_code = no_run()
             return
         code, judged = self.record.outcome.exit_code, bool(self.record.thresholds)
         if judged or code == ExitCode.INVALID:
             self.environment.process_exit_code = code
+
+    def _listen_to_signals(self) -> None:
+        """Let SIGTERM and Ctrl-C end this process in order, whatever Locust is about.
+
+        Locust hears SIGTERM only after a headless profile has ended, and neither in order while a
+        master waits for its workers. Python would raise the exception of Ctrl-C in any greenlet,
+        so that a user might lose a request.
+        """
+        main, loop = gevent.getcurrent(), gevent.get_hub().loop
+
+        def interrupt(*_: object) -> None:
+            if self.run is None or not self.run.ended:  # else its judgement comes first
+                loop.run_callback(main.throw, self._interruption())
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, interrupt)
+
+    def _interruption(self) -> BaseException:
+        environment = self.environment
+        begun = self.run is not None or self.record is not None
+        if begun or environment.web_ui is not None or isinstance(environment.runner, WorkerRunner):
+            return KeyboardInterrupt()
+        return SystemExit(no_run())
 
     def _last_words(self, **_: Any) -> None:
         if self.record is not None and self.environment.web_ui is None:

@@ -11,11 +11,13 @@ from locust.argument_parser import LocustArgumentParser
 
 from gauntlet import thresholds
 from gauntlet.errors import UsageError
+from gauntlet.models import Interval
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
+from gauntlet.units import parse_interval
 
 PREFLIGHT = ("warn", "strict", "off")
-SEEDS = 2**63
+LARGEST = 2**63
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Options:
     allow_protected: bool
     results: str
     seed: int | None
+    total_iterations: int | None
+    wait: Interval | Literal["original"] | None
 
 
 def add(parser: LocustArgumentParser) -> None:
@@ -88,6 +92,30 @@ def add(parser: LocustArgumentParser) -> None:
         help="Seed of all payloads; the run record names it. Default: a random one.",
         env_var="LOCUST_SEED",
     )
+    group.add_argument(
+        "--total-iterations",
+        metavar="<int>",
+        default=None,
+        help="Run exactly this many iterations (task executions), shared by all users and workers, "
+        "then end. Default: no limit.",
+        env_var="LOCUST_TOTAL_ITERATIONS",
+    )
+    group.add_argument(
+        "--exact-mix",
+        action="store_true",
+        default=False,
+        help="With --total-iterations: deal the tasks from one shuffled deck, so that the mix "
+        "holds exactly.",
+        env_var="LOCUST_EXACT_MIX",
+    )
+    group.add_argument(
+        "--wait",
+        metavar="<interval>",
+        default=None,
+        help="Pause of a user between two tasks, such as 0.1s-0.5s, 0s or original; outranks the "
+        "mix.",
+        env_var="LOCUST_WAIT",
+    )
     _show(group)
 
 
@@ -113,7 +141,12 @@ def read(options: Namespace) -> Options:
         mistakes.append(
             f"--preflight: expected one of {expected}, got {mode!r}{nearest(mode, PREFLIGHT)}"
         )
-    seed = _seed(options.seed, mistakes)
+    seed = _whole("--seed", options.seed, 0, mistakes)
+    total = _whole("--total-iterations", options.total_iterations, 1, mistakes)
+    options.total_iterations = total  # as a number, for this process and the workers
+    if options.exact_mix and total is None:
+        mistakes.append("--exact-mix: expected --total-iterations with it, got none")
+    wait = _wait(options.wait, mistakes)
     if mistakes:
         raise UsageError(mistakes)
     return Options(
@@ -124,16 +157,29 @@ def read(options: Namespace) -> Options:
         allow_protected=options.allow_protected,
         results=options.results_dir,
         seed=seed,
+        total_iterations=total,
+        wait=wait,
     )
 
 
-def _seed(text: str | int | None, mistakes: list[str]) -> int | None:
+def _whole(option: str, text: str | int | None, least: int, mistakes: list[str]) -> int | None:
     if text is None:
         return None
-    if str(text).isdecimal() and int(text) < SEEDS:
+    if str(text).isdecimal() and least <= int(text) < LARGEST:
         return int(text)
-    mistakes.append(f"--seed: expected a whole number from 0 to 2**63 - 1, got {text!r}")
+    mistakes.append(f"{option}: expected a whole number from {least} to 2**63 - 1, got {text!r}")
     return None
+
+
+def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original"] | None:
+    if text is None or text == "original":
+        return text  # type: ignore[return-value]  # the literal, as just compared
+    try:
+        low, high = parse_interval(text)
+    except ValueError as error:
+        mistakes.append(f"--wait: {error}")
+        return None
+    return Interval(low=low, high=high)
 
 
 def _checks(options: Namespace) -> list[Threshold]:

@@ -16,6 +16,7 @@ from locust.env import Environment
 
 import gauntlet
 from gauntlet.fleet import Ledger
+from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key
 from gauntlet.models import Model, Profile
@@ -23,6 +24,7 @@ from gauntlet.report import files, progress
 from gauntlet.report.record import (
     Failure,
     Fleet,
+    IterationCount,
     Moment,
     RunRecord,
     endpoints,
@@ -31,7 +33,7 @@ from gauntlet.report.record import (
     threshold_result,
 )
 from gauntlet.thresholds import Check, Threshold, evaluate
-from gauntlet.verdict import Evidence, Judgement, judge
+from gauntlet.verdict import Evidence, Judgement, Tally, judge
 
 EARLY_S = 1.0
 """A run that ends by less than this before its plan is whole: the curve ticks once a second."""
@@ -83,12 +85,18 @@ class Run:
     """A run in progress, then its record."""
 
     def __init__(
-        self, environment: Environment, plan: Plan, recorder: Recorder, ledger: Ledger | None
+        self,
+        environment: Environment,
+        plan: Plan,
+        recorder: Recorder,
+        ledger: Ledger | None,
+        iterations: Iterations,
     ) -> None:
         self.plan = plan
         self._environment = environment
         self._recorder = recorder
         self._ledger = ledger
+        self._iterations = iterations
         self._begun = time.perf_counter()
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
@@ -142,6 +150,7 @@ class Run:
             lasted=lasted,
             cut_short=stopped_early and planned is not None and lasted < planned - EARLY_S,
             lost_workers=self._ledger.lost if self._ledger and lasted else (),
+            iterations=self._iterations.tally(),
             tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
         )
 
@@ -195,6 +204,7 @@ class Run:
             test_version=getattr(options, "test_version", ""),
             description=getattr(options, "description", ""),
             mix=plan.mix.model_dump(mode="json") if plan.mix else None,
+            iterations=_iterations(self._iterations.tally()),
             fleet=Fleet(
                 workers=self._ledger.size if self._ledger else 0,
                 lost=tuple(self._ledger.lost) if self._ledger else (),
@@ -215,3 +225,9 @@ class Run:
             preflight=tuple(plan.preflight),
             timeline=tuple(self._timeline.moments),
         )
+
+
+def _iterations(tally: Tally | None) -> IterationCount | None:
+    if tally is None:
+        return None
+    return IterationCount(total=tally.total, done=tally.done, lost=tally.lost)

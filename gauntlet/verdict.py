@@ -9,6 +9,7 @@ about the target. The causes that this module weighs:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from gauntlet.exitcodes import ExitCode
 from gauntlet.text import counted
@@ -24,6 +25,14 @@ class Verdict(StrEnum):
     INVALID = "INVALID"
 
 
+class Tally(NamedTuple):
+    """Iterations asked for, done, and held by workers that are gone."""
+
+    total: int
+    done: int
+    lost: int
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a run left behind; times in seconds."""
@@ -37,6 +46,7 @@ class Evidence:
     cut_short: bool = False
     lost_workers: Sequence[str] = ()
     tolerated_losses: int = 0
+    iterations: Tally | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,10 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
         reasons.append(f"lost without a last report: {names}; what they measured is missing")
+    tally = evidence.iterations
+    if final and tally is not None and tally.done < tally.total:
+        lost = f", {tally.lost} of them lost with workers" if tally.lost else ""
+        reasons.append(f"{tally.total - tally.done} of {tally.total} iterations not done{lost}")
     if final and evidence.cut_short and evidence.planned is not None:
         lasted, planned = format_duration(evidence.lasted), format_duration(evidence.planned)
         reasons.append(f"cut short after {lasted} of {planned}; let the run finish")

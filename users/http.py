@@ -71,11 +71,13 @@ class Options(CallOptions, total=False):
 class Response(HttpResponse):
     """An answer that a `with` block can judge, as Locust's do."""
 
-    request_meta: Context
-    """What the request event will say; a block may change it."""
     js: Any = None
     """The parsed body, inside `rest`."""
+    name: str
+    context: Context
+    start_time: float
     request_event: EventHook
+    _meta: Context | None = None
     _catch = False
     _entered = False
     _streamed = False
@@ -113,10 +115,26 @@ class Response(HttpResponse):
         self.report()
         return True
 
+    @property
+    def request_meta(self) -> Context:
+        """What the request event says, all but the response itself; a block may change it."""
+        # Were the response among its own facts, such a circle would hold its body until the next
+        # garbage collection.
+        if self._meta is None:
+            self._meta = {
+                "request_type": self.plan.method,
+                "name": self.name,
+                "response_time": self.elapsed_s * 1000,
+                "response_length": self.length,
+                "context": self.context,
+                "exception": self.problem,
+                "start_time": self.start_time,
+                "url": self.plan.url,
+            }
+        return self._meta
+
     def report(self) -> None:
         """Fire the request event."""
-        # The response is not kept among its own facts: such a circle would hold the body until
-        # the next garbage collection.
         self.request_event.fire(response=self, **self.request_meta)
 
     def success(self) -> None:
@@ -174,38 +192,48 @@ class Session(HttpClient):
         if not catch_response and options.get("stream"):
             raise LocustError("stream=True needs a with block and catch_response=True")
         start_time = time()
-        response = super().request(method, url, **options)
+        response = HttpClient.request(self, method, url, **options)
         assert type(response) is Response
+        response.start_time = start_time
+        response.name = name = name or self.request_name or response.plan.path_url
         first_byte_s = response.first_byte_s
-        facts: Context = {
-            "time_to_first_byte": None if first_byte_s is None else first_byte_s * 1000
-        }
-        self.answered |= first_byte_s is not None
-        if response.resent:
-            facts["retries"] = response.resent
-        if response.history:
-            facts["redirects"] = len(response.history)
-        if context or self._gives_context:
-            own = self.user.context() if self.user is not None else {}
-            facts = {**facts, **own, **(context or {})}
+        facts: Context
+        if first_byte_s is None:
+            facts = {"time_to_first_byte": None}
+        else:
+            facts = {"time_to_first_byte": first_byte_s * 1000}
+            self.answered = True
+        if context or self._gives_context or response.resent or response.history:
+            facts |= self._more_facts(response, context)
+        response.context = facts
         response.request_event = self.request_event
-        response.request_meta = {
-            "request_type": method,
-            "name": name or self.request_name or response.path_url,
-            "response_time": response.elapsed_s * 1000,
-            "response_length": response.length,
-            "context": facts,
-            "exception": None,
-            "start_time": start_time,
-            "url": response.url,
-        }
         if catch_response:
             response._catch = True
             response._streamed = response.pieces is not None
         else:
-            response.request_meta["exception"] = response.problem
-            response.report()
+            # As `report` does, without the dictionary that nobody has asked for.
+            self.request_event.fire(
+                request_type=method,
+                name=name,
+                response_time=response.elapsed_s * 1000,
+                response_length=response.length,
+                response=response,
+                context=facts,
+                exception=response.problem,
+                start_time=start_time,
+                url=response.plan.url,
+            )
         return response
+
+    def _more_facts(self, response: Response, context: Context | None) -> Context:
+        facts: Context = {}
+        if response.resent:
+            facts["retries"] = response.resent
+        if response.history:
+            facts["redirects"] = len(response.history)
+        if self.user is not None:
+            facts |= self.user.context()
+        return facts | (context or {})
 
     @contextmanager
     def rename_request(self, name: str) -> Generator[None]:

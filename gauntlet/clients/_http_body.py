@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import orjson
 
 Buffer = bytes | bytearray | memoryview
+_BUFFERS = (bytes, bytearray, memoryview)  # a union is slower to check against
 
 BLOCK_BYTES = 1 << 18
 
@@ -25,7 +26,7 @@ BLOCK_BYTES = 1 << 18
 # digits that it does not know.
 BOUNDARY = f"gauntlet-{token_hex(16)}"
 _FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
-_END = f"--{BOUNDARY}--\r\n".encode()
+_END = f"\r\n--{BOUNDARY}--\r\n".encode()
 _KEPT_PART_HEADS = 256
 _part_heads: dict[tuple[str, str | None, str | None], bytes] = {}
 
@@ -70,11 +71,13 @@ class Body:
         """Whether all parts are in memory."""
         length = 0
         for part in parts:
-            if isinstance(part, SizedFile):
+            if type(part) is bytes:
+                length += len(part)
+            elif isinstance(part, SizedFile):
                 self.plain = False
                 length += part.length
             else:
-                length += part.nbytes if type(part) is memoryview else len(part)
+                length += memoryview(part).nbytes
         self.length = length
 
     def blocks(self) -> Iterator[Buffer]:
@@ -96,13 +99,13 @@ def encode(*, data: Any = None, json: Any = None, files: Any = None) -> Body | N
         return None if json is None else Body((orjson.dumps(json),), "application/json")
     if json is not None:
         raise TypeError("request body: expected data or json, got both")
-    if isinstance(data, bytes | bytearray | memoryview):
+    if isinstance(data, _BUFFERS):
         return Body((data,))
     if isinstance(data, str):
         return Body((data.encode(),))
-    if isinstance(data, tuple) and all(isinstance(part, Buffer) for part in data):
+    if isinstance(data, tuple) and all(isinstance(part, _BUFFERS) for part in data):
         return Body(data)
-    if isinstance(data, Mapping | list | tuple):
+    if isinstance(data, (Mapping, list, tuple)):
         form = urlencode(list(_pairs(data)), doseq=True).encode()
         return Body((form,), "application/x-www-form-urlencoded")
     if hasattr(data, "read"):
@@ -115,7 +118,7 @@ def encode(*, data: Any = None, json: Any = None, files: Any = None) -> Body | N
 
 
 def _pairs(fields: Any) -> Iterable[tuple[str, Any]]:
-    return fields.items() if isinstance(fields, Mapping) else fields
+    return fields.items() if isinstance(fields, (dict, Mapping)) else fields
 
 
 def _seekable(file: Any) -> bool:
@@ -128,35 +131,35 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _multipart(data: Any, files: Any) -> Iterator[Buffer | SizedFile]:
+    start = b""  # a delimiter belongs to the line break before it
     for name, value in _pairs(data or ()):
         for each in value if isinstance(value, list | tuple) else (value,):
-            yield _part_head(name, None, None)
-            yield each if isinstance(each, Buffer) else str(each).encode()
-            yield b"\r\n"
+            yield start + _part_head(name, None, None)
+            yield each if isinstance(each, _BUFFERS) else str(each).encode()
+            start = b"\r\n"
     for name, value in _pairs(files):
         filename, content, content_type = _file(name, value)
-        yield _part_head(name, filename, content_type)
-        if isinstance(content, tuple):
-            yield from content
-        elif isinstance(content, Buffer):
+        yield start + _part_head(name, filename, content_type)
+        if isinstance(content, _BUFFERS):
             yield content
+        elif isinstance(content, tuple):
+            yield from content
         elif isinstance(content, str):
             yield content.encode()
-        elif _seekable(content):
-            yield SizedFile(content)
         else:
-            yield content.read()
-        yield b"\r\n"
+            yield SizedFile(content) if _seekable(content) else content.read()
+        start = b"\r\n"
     yield _END
 
 
 def _file(name: str, value: Any) -> tuple[str | None, Any, str | None]:
     """Name, content and type of a file given as content or as (name, content[, type])."""
-    if isinstance(value, tuple) and value and not isinstance(value[0], Buffer):
-        filename, content, content_type, *more = (*value, None, None)[: max(3, len(value))]
-        if more:
-            raise TypeError("files: expected (name, content, type), got header fields as well")
-        return filename, content, content_type
+    if isinstance(value, tuple) and value and not isinstance(value[0], _BUFFERS):
+        if len(value) == 3:
+            return value
+        if len(value) == 2:
+            return value[0], value[1], None
+        raise TypeError("files: expected (name, content) or (name, content, type)")
     path = getattr(value, "name", None)
     return os.path.basename(path) if isinstance(path, str) else name, value, None
 

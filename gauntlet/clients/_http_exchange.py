@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol, cast
+from typing import cast
 
 from gauntlet.clients._http_body import Body
 from gauntlet.clients._http_connection import Buffer, Connection, Unsent
@@ -29,6 +29,7 @@ from gauntlet.clients._http_errors import (
 )
 from gauntlet.clients._http_head import AnswerHead, answer_head
 from gauntlet.clients._http_pieces import body_pieces, fill
+from gauntlet.clients._http_plan import Plan
 from gauntlet.clients._http_response import HttpResponse
 from gauntlet.clients._http_send import END_OF_HEAD, Outcome, last_words, send_rest
 from gauntlet.clients._http_sinks import Decode, Keep, Sink
@@ -55,20 +56,6 @@ class Rules:
 
     deadlines: Deadlines = field(default_factory=Deadlines)
     limits: Limits = field(default_factory=Limits)
-
-
-class Plan(Protocol):
-    """A rendered request head, as far as an exchange needs it."""
-
-    head: bytes
-    """Complete, where there is no body."""
-    bodiless: bool
-    """The answer has no body whatever its fields say (HEAD)."""
-    decodes: bool
-    """A content coding was asked for."""
-
-    def head_for(self, body: Body) -> bytes:
-        """The head of a request with this body."""
 
 
 def exchange(
@@ -161,7 +148,7 @@ def _send(connection: Connection, head: bytes, body: Body, rules: Rules, total: 
 
 
 def _unsent(connection: Connection, error: OSError, rules: Rules) -> Outcome:
-    """The first byte could not be sent: an old connection may be replaced, a new one had reasons."""
+    """Nothing could be sent: an old connection may be replaced, a new one has its reasons."""
     if connection.used:
         raise lost(error, UNSENT) from None
     words = bytearray()

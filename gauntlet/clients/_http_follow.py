@@ -51,7 +51,7 @@ def run(
             response.error = error
             return
         response.history += (response.status_code,)
-        response.url = call.url
+        response.redirected_to = call.url
         response.body, response.length = b"", 0
 
 

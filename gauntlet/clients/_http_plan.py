@@ -62,13 +62,17 @@ class Plan:
         self.url = url
         self.origin = origin
         self.path_url = path_url
+        """Path and query as they are sent."""
         self.bodiless = method == "HEAD"
+        """The answer has no body whatever its fields say."""
         self.decodes = decodes
+        """A content coding is asked for."""
         self.idempotent = method in _IDEMPOTENT
         start = f"{method} {path_url} HTTP/1.1".encode("ascii")
         self._prefix = b"\r\n".join([start, *fields, b""])
         empty = b"" if method in _WITHOUT_LENGTH else b"Content-Length: 0\r\n"
         self.head = self._prefix + empty + b"\r\n"
+        """Complete, for a request without a body."""
 
     def head_for(self, body: Body) -> bytes:
         """The head of a request with this body."""

@@ -9,6 +9,7 @@ import orjson
 
 from gauntlet.clients._http_errors import BadStatus
 from gauntlet.clients._http_head import NO_HEADERS, AnswerHead, Headers
+from gauntlet.clients._http_plan import Plan
 from gauntlet.clients._http_sinks import Sink
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
@@ -42,15 +43,20 @@ class HttpResponse:
     """The body that is still to come, if it is streamed."""
     on_close: Callable[[], None] | None = None
 
-    def __init__(self, method: str, url: str, path_url: str, started: float) -> None:
-        self.method = method
-        self.url = url
-        self.path_url = path_url
-        """Path and query as they were sent."""
+    redirected_to: str | None = None
+
+    def __init__(self, plan: Plan, started: float) -> None:
+        self.plan = plan
+        """What was asked for first."""
         self.started = started
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"
+
+    @property
+    def url(self) -> str:
+        """Where the answer came from."""
+        return self.redirected_to or self.plan.url
 
     @property
     def headers(self) -> Headers:

@@ -151,7 +151,7 @@ class HttpClient:
         if stream and sink is not None:
             raise TypeError("request: expected stream or a sink, got both")
         rules = self.rules if timeout is None else _rules(self.rules, timeout)
-        response = self.response_type(method, plan.url, plan.path_url, perf_counter())
+        response = self.response_type(plan, perf_counter())
         response.sink = sink
         if cookies is None and self.cookies is None and not allow_redirects:
             self._perform(response, plan, body, sink, rules, verify, stream)

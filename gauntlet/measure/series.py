@@ -63,7 +63,7 @@ class Series:
             self.first = start
         if start > self.last:
             self.last = start
-        slot = grid(min(int(us), HIGHEST_US))
+        slot = grid(min(int(us + 0.5), HIGHEST_US))
         self.counts[slot] = self.counts.get(slot, 0) + 1
 
     def merge(self, other: "Series") -> None:

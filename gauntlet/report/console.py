@@ -88,7 +88,7 @@ def _endpoints(record: RunRecord) -> list[Text]:
 def _failures(record: RunRecord) -> list[Text]:
     rows = sorted(record.failures, key=lambda failure: -failure.count)
     found = [f"{row.count} x {row.method} {row.name}: {row.text}" for row in rows[:10]]
-    found += [f"{count} x {error}" for error, count in record.user_errors.items()]
+    found += [f"{count} x {error}" for error, count in list(record.user_errors.items())[:10]]
     text = [Text("  " + " ".join(one.split()), "red") for one in found]
     return [Text("Failures:"), *text, Text("")] if text else []
 
@@ -105,8 +105,8 @@ def _thresholds(record: RunRecord) -> list[Text]:
 
 
 def _percent(share: float) -> str:
-    """Whole percents, tenths near 0: a broken rule has no margin of `-0%`."""
-    return f"{share:.0%}" if abs(share) >= 0.01 else f"{share:.1%}"
+    """Whole percents; two digits below one, so that no broken rule has a margin of `-0%`."""
+    return f"{share:.0%}" if abs(share) >= 0.01 else f"{share * 100:.2g}%"
 
 
 def _verdict(record: RunRecord) -> Text:

@@ -70,6 +70,14 @@ class Failure(Part):
     count: int
 
 
+class IterationCount(Part):
+    """Iterations asked for, done, and held by workers that were lost."""
+
+    total: int
+    done: int
+    lost: int
+
+
 class Moment(Part):
     """One second of the run: seconds since its start, users then, requests and failures so far."""
 
@@ -110,6 +118,7 @@ class RunRecord(Part):
     description: str
     mix: dict[str, object] | None
     fleet: Fleet
+    iterations: IterationCount | None
     outcome: Outcome
     thresholds: tuple[ThresholdResult, ...]
     total: Statistics

@@ -196,7 +196,9 @@ class Lab:
     def environment(self, name: str, address: str, protected: bool = False) -> str:
         """An environment with one address for predict; gives back its name."""
         content: Json = {"description": "An environment of a test", "protected": protected}
-        self.write(f"profiles/environments/{name}.yaml", {**content, "targets": {"predict": address}})
+        self.write(
+            f"profiles/environments/{name}.yaml", {**content, "targets": {"predict": address}}
+        )
         return name
 
     # -- processes -------------------------------------------------------------------------------
@@ -225,9 +227,7 @@ class Lab:
         command = [sys.executable, "-m", "locust", "-f", str(file), *options]
         return self.start(*command, folder=folder, variables=variables)
 
-    def headless(
-        self, *options: str, file: Path | str = LOCUSTFILE, **variables: str
-    ) -> Process:
+    def headless(self, *options: str, file: Path | str = LOCUSTFILE, **variables: str) -> Process:
         """Start a headless run whose results go to the lab."""
         common = ["--headless", "--only-summary", "--results-dir", "results"]
         return self.locust(*common, *options, file=file, variables=variables)

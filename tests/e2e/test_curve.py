@@ -70,7 +70,6 @@ def wanted(curve: tuple[curves.Phase, ...], begin: float, end: float) -> tuple[i
     return min(known := [one for one in users if one is not None]), max(known)
 
 
-
 @pytest.mark.parametrize("mode", MODES)
 def test_users_over_time_are_the_curve(timelines: dict[str, Timeline], mode: str) -> None:
     curve = Profile.model_validate(PLAN, strict=False).curve
@@ -102,8 +101,6 @@ def test_both_ways_of_many_processes_run_like_one(
     timelines: dict[str, Timeline], mode: str
 ) -> None:
     for moment, users in timelines[mode]:
-        near = [
-            count for other, count in timelines[MODES[0]] if abs(other - moment) <= LATE_S
-        ]
+        near = [count for other, count in timelines[MODES[0]] if abs(other - moment) <= LATE_S]
         if near and moment < 17:
             assert min(near) - USERS <= users <= max(near) + USERS, (moment, users, near)

@@ -110,7 +110,9 @@ def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(lab: Lab
 
 @pytest.mark.parametrize("stop", STOPS)
 def test_stopping_a_run_without_a_planned_end_is_not_cut_short(lab: Lab, stop) -> None:
-    process = under_load(lab, "-u", "9", "-r", "9", "-s", "5", "--threshold", "fail_ratio <= 0%", users="9")
+    process = under_load(
+        lab, "-u", "9", "-r", "9", "-s", "5", "--threshold", "fail_ratio <= 0%", users="9"
+    )
     wait_until(lambda: bool(lab_requests(lab)), "requests")
     stop(process)
     ended = process.end()
@@ -128,10 +130,37 @@ def lab_requests(lab: Lab) -> bool:
 @pytest.mark.parametrize("stop", STOPS)
 def test_a_run_that_is_stopped_before_it_began_is_not_green(lab: Lab, stop) -> None:
     lab.profile("long", duration="10m")
-    master = lab.headless("--load-profile", "long", "--master", "--master-bind-port", str(free_port()))
-    wait_until(lambda: bool(master.children()), "the embedded target")
+    master = lab.headless(
+        "--load-profile",
+        "long",
+        "--master",
+        "--master-bind-port",
+        str(free_port()),
+        "--loglevel",
+        "DEBUG",
+    )
     master.wait_for("Waiting for workers")
     stop(master)
     ended = master.end()
     assert ended.code == 4, ended
     assert "no request was made" in ended.errors
+
+
+@pytest.mark.parametrize("stop", STOPS)
+@pytest.mark.parametrize(
+    ("options", "end"),
+    [
+        pytest.param(["--load-profile", "tiny"], "Shape test stopping", id="profile"),
+        pytest.param(["-u", "2", "-t", "3s"], "--run-time limit reached", id="run time"),
+    ],
+)
+def test_a_run_that_is_stopped_while_it_is_judged_is_judged(
+    lab: Lab, stop, options: list[str], end: str
+) -> None:
+    lab.profile("tiny")
+    master, worker, _ = lab.cluster(2, *options)
+    master.wait_for("All users spawned")
+    worker.signal(signal.SIGSTOP)  # silent, so that the master waits for its last report
+    master.wait_for(end)
+    stop(master)
+    check_is_invalid(lab, master.end(), "lost without a last report")

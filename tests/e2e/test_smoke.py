@@ -145,7 +145,9 @@ def test_no_process_is_left_behind(smoke: Smoke) -> None:
     ("options", "names"),
     [
         pytest.param(["--tags", "health"], {"/health"}, id="one tag"),
-        pytest.param(["--exclude-tags", "large"], NAMES - {"/predict (large image)"}, id="all but one"),
+        pytest.param(
+            ["--exclude-tags", "large"], NAMES - {"/predict (large image)"}, id="all but one"
+        ),
     ],
 )
 def test_tags_choose_the_requests(lab: Lab, options: list[str], names: set[str]) -> None:

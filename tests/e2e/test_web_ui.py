@@ -3,12 +3,13 @@
 import json
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import NAMES, Json, Lab, free_port, read_record
+from tests.e2e.support import NAMES, Json, Lab, free_port, read_record, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -36,7 +37,7 @@ def visit(lab: Lab, chromium: str, scenario: str, *options: str) -> Json:
     address = f"http://127.0.0.1:{port}"
     where = ["--web-host", "127.0.0.1", "--web-port", str(port), "--results-dir", "results"]
     server = lab.locust(*where, *options)
-    server.wait_for("Starting web interface")
+    wait_until(lambda: not server.running or _listens(port), f"the page\n{server.errors}")
     album = lab.folder / "screenshots"
     album.mkdir()
     command = [sys.executable, str(BROWSER), scenario, chromium, address, str(album)]
@@ -47,6 +48,14 @@ def visit(lab: Lab, chromium: str, scenario: str, *options: str) -> Json:
     assert seen["errors"] == []
     assert seen["outside"] == []
     return seen
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _keep(album: Path, scenario: str) -> None:
@@ -67,15 +76,15 @@ def test_a_person_picks_a_profile_watches_it_and_stops_the_next_one(
     lab: Lab, chromium: str
 ) -> None:
     ramp = {"name": "ramp", "duration": "2s", "users": 4}
-    steady = {"name": "steady", "duration": "6s", "users": 4}
+    steady = {"name": "steady", "duration": "8s", "users": 4}
     tiny: Json = {"description": "A profile of a test", "users": 4, "spawn_rate": 2}
-    lab.write("profiles/tiny.yaml", {**tiny, "duration": "8s", "phases": [ramp, steady]})
+    lab.write("profiles/tiny.yaml", {**tiny, "duration": "10s", "phases": [ramp, steady]})
 
     seen = visit(lab, chromium, "profile")
 
     names = [offer.split(" · ")[0] for offer in seen["offers"]]
     assert names[:3] == ["Default", "tiny", "smoke"]
-    assert seen["offers"][1] == "tiny · 4 users · 8s · A profile of a test"
+    assert seen["offers"][1] == "tiny · 4 users · 10s · A profile of a test"
     assert seen["greyed"]
 
     assert {row[1] for row in seen["statistics"]} == NAMES | {"Aggregated"}
@@ -101,12 +110,12 @@ def test_a_person_picks_a_profile_watches_it_and_stops_the_next_one(
     assert {rule: row[0] for rule, row in columns(seen["ended"]).items()} == shown
     assert [limit for _, limit, _, _ in columns(seen["ended"]).values()] == LIMITS
     requests = record["total"]["requests"]
-    assert seen["ended"][-2][0].startswith("Profile tiny: 8s of 8s · 4 users · ")
+    assert seen["ended"][-2][0].startswith("Profile tiny: 10s of 10s · 4 users · ")
     assert seen["ended"][-2][0].endswith(f" · {requests} requests · 0 failed")
     assert seen["ended"][-1][0] == f"Results: {finished.relative_to(lab.folder)}"
 
     assert "Locust Test Report" in seen["report"]
-    assert "Profile: tiny" in seen["report"]
+    assert "Profile: tiny During:" in " ".join(seen["report"].split())
     assert all(name in seen["report"] for name in NAMES)
 
     assert seen["stopped"][0] == ["Verdict", "", "", "", "✗ INVALID"]

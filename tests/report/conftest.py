@@ -1,0 +1,81 @@
+"""A run record made of real series, checks and judgements."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gauntlet.measure.series import Key, Series
+from gauntlet.report import record
+from gauntlet.report.record import RunRecord
+from gauntlet.thresholds import evaluate, parse
+from gauntlet.verdict import Evidence, judge
+
+Measured = Mapping[tuple[str, str], Sequence[float]]
+MakeRecord = Callable[..., RunRecord]
+
+
+def _series(times_ms: Sequence[float]) -> Series:
+    """One request every half second; a negative time is a failed one's."""
+    series = Series()
+    for index, ms in enumerate(times_ms):
+        series.add(abs(ms), ms < 0, 1_790_000_000 + index / 2, 1000)
+    return series
+
+
+@pytest.fixture
+def make_record() -> MakeRecord:
+    """Judge measured times under rules: `make_record({("GET", "/a"): [10, -20]}, ["p95 < 2s"])`."""
+
+    def make(
+        measured: Measured,
+        rules: Sequence[str] = (),
+        *,
+        evidence: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> RunRecord:
+        series = {Key(*key): _series(times) for key, times in measured.items()}
+        total = Series.merged(series.values())
+        checks = evaluate([parse(rule) for rule in rules], series)
+        users = changes.get("user_errors", {})
+        judgement = judge(
+            Evidence(
+                total.requests, total.failures, sum(users.values()), checks, **(evidence or {})
+            )
+        )
+        parts: dict[str, Any] = {
+            "gauntlet": "0.1.0",
+            "locust": "2.47.0",
+            "python": "3.11.7",
+            "system": "predict",
+            "profile": "smoke",
+            "environment": "local",
+            "target": "http://localhost:8000",
+            "started": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            "ended": datetime(2026, 1, 2, 3, 4, 35, tzinfo=UTC),
+            "duration": 30.0,
+            "planned": 30.0,
+            "peak_users": 5,
+            "seed": 7,
+            "tags": (),
+            "excluded_tags": (),
+            "test_env": "",
+            "test_version": "",
+            "description": "",
+            "mix": None,
+            "fleet": record.Fleet(workers=0, lost=()),
+            "failures": (),
+            "user_errors": {},
+            "preflight": (),
+            "timeline": (),
+        }
+        return RunRecord(
+            **{**parts, **changes},
+            outcome=record.outcome(judgement),
+            thresholds=tuple(map(record.threshold_result, checks)),
+            total=record.statistics(Key("", "Aggregated"), total),
+            endpoints=tuple(record.endpoints(series)),
+        )
+
+    return make

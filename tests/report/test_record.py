@@ -1,0 +1,140 @@
+"""The run record: what it takes over from what was measured and judged."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from pydantic import ValidationError
+
+from gauntlet.measure.series import Key, Series
+from gauntlet.report import record
+from gauntlet.report.record import QUANTILES, RunRecord
+from gauntlet.thresholds import Check, parse
+from gauntlet.verdict import Evidence, judge
+
+MakeRecord = Callable[..., RunRecord]
+MEASURED = {("POST", "/b"): [100, -200], ("GET", "/a"): [10, 20], ("POST", "/a"): [30]}
+
+
+def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
+    series = Series()
+    for index, ms in enumerate((10.0, 20.0, 40.0, 50.0)):
+        series.add(ms, ms == 50.0, 1000.0 + index, 100)
+    kept = record.statistics(Key("GET", "/a"), series)
+    percentiles = {"p50": 20.0, "p90": 50.0, "p95": 50.0, "p99": 50.0, "p99.9": 50.0}
+    assert kept.percentiles_ms == pytest.approx(percentiles, rel=0.001)
+    assert kept.model_dump(exclude={"percentiles_ms"}) == {
+        "method": "GET",
+        "name": "/a",
+        "requests": 4,
+        "failures": 1,
+        "fail_ratio": 0.25,
+        "rps": 4 / 3,
+        "avg_ms": 30.0,
+        "min_ms": 10.0,
+        "max_ms": 50.0,
+        "received_bytes": 400,
+    }
+
+
+def test_an_empty_series_is_kept_as_zeros() -> None:
+    kept = record.statistics(Key("", "Aggregated"), Series())
+    numbers = kept.model_dump(exclude={"method", "name", "percentiles_ms"})
+    assert set(numbers.values()) == {0}
+    assert kept.percentiles_ms == dict.fromkeys([f"p{quantile:g}" for quantile in QUANTILES], 0.0)
+
+
+def test_endpoints_come_by_name_then_method(make_record: MakeRecord) -> None:
+    kept = make_record(MEASURED)
+    assert [(one.method, one.name) for one in kept.endpoints] == [
+        ("GET", "/a"),
+        ("POST", "/a"),
+        ("POST", "/b"),
+    ]
+    assert (kept.total.name, kept.total.requests, kept.total.failures) == ("Aggregated", 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        pytest.param(
+            Check(parse('p95("/a*")<2s'), 0.5, 10),
+            {
+                "rule": 'p95("/a*") < 2s',
+                "metric": "p95",
+                "glob": "/a*",
+                "limit": 2.0,
+                "value": 0.5,
+                "margin": 0.75,
+                "held": True,
+                "samples": 10,
+                "shown": "500ms",
+            },
+            id="held",
+        ),
+        pytest.param(
+            Check(parse("fail_ratio <= 1%"), 0.02, 100),
+            {
+                "rule": "fail_ratio <= 1%",
+                "metric": "fail_ratio",
+                "glob": None,
+                "limit": 0.01,
+                "value": 0.02,
+                "margin": -1.0,
+                "held": False,
+                "samples": 100,
+                "shown": "2%",
+            },
+            id="broken",
+        ),
+        pytest.param(
+            Check(parse('rps("/x") > 1/s'), None, 0),
+            {
+                "rule": 'rps("/x") > 1/s',
+                "metric": "rps",
+                "glob": "/x",
+                "limit": 1.0,
+                "value": None,
+                "margin": None,
+                "held": False,
+                "samples": 0,
+                "shown": "no samples",
+            },
+            id="nothing matched",
+        ),
+    ],
+)
+def test_a_check_is_kept_with_its_value_as_people_read_it(
+    check: Check, expected: dict[str, object]
+) -> None:
+    assert record.threshold_result(check).model_dump() == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict", "code", "reasons"),
+    [
+        pytest.param(Evidence(1, 0, 0, ()), "PASS", 0, 0, id="a pass"),
+        pytest.param(Evidence(2, 1, 1, ()), "FAIL", 1, 2, id="failures"),
+        pytest.param(Evidence(0, 0, 0, ()), "INVALID", 4, 1, id="nothing measured"),
+    ],
+)
+def test_a_judgement_is_kept_in_plain_values(
+    evidence: Evidence, verdict: str, code: int, reasons: int
+) -> None:
+    kept = record.outcome(judge(evidence)).model_dump(mode="json")
+    assert (kept["verdict"], kept["exit_code"], len(kept["reasons"])) == (verdict, code, reasons)
+    assert type(kept["verdict"]) is str and type(kept["exit_code"]) is int
+
+
+def test_the_file_is_the_record(make_record: MakeRecord) -> None:
+    kept = make_record(MEASURED, ["p95 < 2s", 'p95("/x") < 2s'])
+    assert RunRecord.model_validate_json(kept.model_dump_json()) == kept
+    assert json.loads(kept.model_dump_json())["started"] == "2026-01-02T03:04:05Z"
+
+
+def test_a_record_is_not_changed_and_takes_no_unknown_key(make_record: MakeRecord) -> None:
+    kept = make_record(MEASURED)
+    with pytest.raises(ValidationError):
+        kept.seed = 8
+    with pytest.raises(ValidationError):
+        make_record(MEASURED, unknown=1)

@@ -1,0 +1,546 @@
+"""The documents keep their word: what they say to type is typed, what they name is there.
+
+Commands run in a copy of the checkout whose profiles last seconds and whose limits no machine is
+too slow for; a few at a time, each once. What a command becomes on the way stands in `shortened`,
+what another test runs in `ELSEWHERE`. Documents may also hold files: a block of Python or YAML
+whose first line names one is laid into the copy.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+import gauntlet
+from gauntlet import config, thresholds
+from gauntlet.cli import main
+from gauntlet.clients import predict
+from gauntlet.errors import UsageError
+from gauntlet.exitcodes import ExitCode
+from gauntlet.units import format_duration
+from tests.e2e.support import ROOT, Ended, Process, free_port, wait_until
+
+README = ROOT / "README.md"
+ORIGINALS = ROOT / "docs" / "from-the-originals.md"
+PROFILES = ROOT / "docs" / "profiles.md"
+DESIGN = ROOT / "docs" / "design.md"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
+
+AT_ONCE = 4
+OWN_SERVICE = re.compile(r"http://localhost:(8000|30080|30987)\b")
+"""Addresses in the documents at which a reader has a service; here a reference target has."""
+
+SHORTER = (
+    ("-u 400 -r 100 -t 10m", "-u 4 -r 4 -t 4s"),
+    ("-t 5s", "-t 4s"),
+    ("< 2s", "< 60s"),
+    ("rps >= 5/s", "rps >= 0.1/s"),
+    ("--port 8000", "--port 0"),
+)
+ELSEWHERE = {
+    "locust -f locustfiles/predict_mix.py --master --headless --expect-workers 2 "
+    "--load-profile smoke": "tests/test_docs.py::test_the_master_and_its_workers",
+    "locust -f locustfiles/predict_mix.py --worker": (
+        "tests/test_docs.py::test_the_master_and_its_workers"
+    ),
+    "locust -f - --worker": "tests/test_docs.py::test_the_master_and_its_workers",
+    f"pip install 'dist/locust_gauntlet-{gauntlet.__version__}-py3-none-any.whl[targets]'": (
+        "tests/test_wheel.py::test_gauntlet_run_works_in_an_empty_folder"
+    ),
+    "gauntlet init mine": "tests/test_wheel.py::test_gauntlet_init_makes_a_folder_that_runs",
+}
+EXIT_CODES = {"gauntlet run predict --profile smoke --env production": ExitCode.USAGE}
+"""Commands of the documents that do not end with 0."""
+
+
+# -- reading the documents ---------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A row of a table: what the original had, what is ours without its backticks, the note."""
+
+    original: str
+    ours: str
+    note: str
+
+    @property
+    def follows(self) -> bool:
+        return self.ours.endswith("(follows)")
+
+
+def blocks(document: Path, *languages: str) -> list[str]:
+    """The texts of a document's code blocks."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    return [text for language, text in found if language in languages]
+
+
+def commands(*documents: Path) -> list[str]:
+    """Every command that documents say to type, once."""
+    lines = [
+        line.removeprefix("$ ")
+        for document in documents
+        for text in [*blocks(document, "sh", "bash", "shell"), *_typed(document)]
+        for line in text.splitlines()
+        if line and not line.startswith("#")
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def _typed(document: Path) -> list[str]:
+    """The prompts' lines of console blocks, without the answers."""
+    return [
+        "\n".join(line for line in text.splitlines() if line.startswith("$ "))
+        for text in blocks(document, "console")
+    ]
+
+
+def table(document: Path, heading: str) -> list[list[str]]:
+    """The rows of the tables under a heading, without their heads."""
+    _, found, section = document.read_text().partition(f" {heading}\n")
+    assert found, f"{document.name}: no heading {heading!r}"
+    section = re.split(r"^#", section, flags=re.MULTILINE)[0]
+    cells = [
+        [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        for line in section.splitlines()
+        if line.startswith("|")
+    ]
+    dividers = [at for at, row in enumerate(cells) if set(row[0]) <= set("|-")]
+    heads = {at - 1 for at in dividers}
+    return [row for at, row in enumerate(cells) if at not in heads and at not in dividers]
+
+
+def rows(heading: str) -> list[Row]:
+    """The rows of a table of the originals that have a like of ours."""
+    found = [
+        Row(original, ours.replace("`", ""), note.strip())
+        for original, ours, note in table(ORIGINALS, heading)
+    ]
+    return [row for row in found if row.ours != "—"]
+
+
+def named(document: Path, heading: str) -> list[str]:
+    """What the first column of a table names in backticks."""
+    return [row[0].strip("`") for row in table(document, heading)]
+
+
+HEADINGS = re.findall(r"^### (.+)$", ORIGINALS.read_text(), re.MULTILINE)
+RUNNABLE = [*rows("Commands and options"), *rows("Deployment")]
+KEYS = [*rows("Configuration keys"), *rows("Figures of the quick benchmark")]
+TYPED = [command for command in commands(*DOCUMENTS) if command not in ELSEWHERE]
+
+
+def serves(command: str) -> bool:
+    """Whether a command goes on until it is interrupted: a target, or the web page."""
+    page = command.startswith("locust ") and "--headless" not in command
+    return page or "--mode web" in command or command.startswith("gauntlet target ")
+
+
+# -- typing the commands -----------------------------------------------------------------------
+
+
+def shortened(command: str, address: str) -> str:
+    """What is run for a command: no installation, no minutes, no address but the given one."""
+    if command == "make demo":
+        return "make -o .venv/installed demo"
+    if command.startswith("make "):
+        return f"{command} -n -o .venv/installed"
+    for long, short in SHORTER:
+        command = command.replace(long, short)
+    return OWN_SERVICE.sub(address, command)
+
+
+def lenient(rule: str) -> str:
+    """The rule with a limit that a busy machine keeps."""
+    parsed = thresholds.parse(rule)
+    limit = {"time": "60s", "rate": "0.1/s"}.get(parsed.kind)
+    return rule if limit is None else re.sub(r"(<=|>=|<|>).*", rf"\1 {limit}", rule)
+
+
+def shorten(profile: Path) -> None:
+    """Let a profile last seconds; one without a curve of its own keeps none."""
+    content = yaml.safe_load(profile.read_text())
+    if "thresholds" in content:
+        content["thresholds"] = [lenient(rule) for rule in content["thresholds"]]
+    if "duration" in content:
+        content |= {"users": 5, "spawn_rate": 5, "duration": "4s", "phases": []}
+    profile.write_text(yaml.safe_dump(content))
+
+
+def lay_out(folder: Path) -> None:
+    """Make the files that the documents show."""
+    for document in DOCUMENTS:
+        for text in blocks(document, "python", "yaml"):
+            name = text.partition("\n")[0].removeprefix("# ")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+
+
+class Stage:
+    """A copy of the checkout in which commands run, `AT_ONCE` at a time, each once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("users", "shapes"):
+            (folder / name).symlink_to(ROOT / name)
+        (folder / ".venv").symlink_to(sys.prefix)
+        shutil.copy(ROOT / "Makefile", folder)
+        for name in ("locustfiles", "profiles"):
+            shutil.copytree(ROOT / name, folder / name)
+        mix = (folder / "profiles/predict/mix.yaml").read_text()
+        lay_out(folder)
+        (folder / "profiles/predict/mix.yaml").write_text(mix)  # the example's pauses are long
+        for profile in [*folder.glob("profiles/*.yaml"), *folder.glob("profiles/predict/*.yaml")]:
+            if profile.stem != "mix":
+                shorten(profile)
+        self._processes: list[Process] = []
+        self._waiting: list[str] = []
+        self._running: dict[str, Process] = {}
+        self._ended: dict[str, Ended] = {}
+        service = self.start("gauntlet target predict --port 0")
+        service.wait_for("ready http://")
+        self.address = service.output.split()[1]
+        for name in ("local", "k8s"):
+            environment = folder / f"profiles/environments/{name}.yaml"
+            environment.write_text(OWN_SERVICE.sub(self.address, environment.read_text()))
+
+    def start(self, command: str, **variables: str) -> Process:
+        """Type a command, at a shell in which the environment is active."""
+        variables = {
+            "HOME": str(self.folder),
+            "MAKEFLAGS": "",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "LOCUST_WEB_HOST": "127.0.0.1",
+            "LOCUST_MASTER_BIND_HOST": "127.0.0.1",
+        } | (variables or self.ports())
+        label = f"command-{len(self._processes)}"
+        process = Process(["bash", "-c", f"set -eu; {command}"], self.folder, label, variables)
+        self._processes.append(process)
+        return process
+
+    def ports(self) -> dict[str, str]:
+        """Locust's variables for ports of the kernel's choice."""
+        port = str(free_port())
+        both = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
+        return {"LOCUST_WEB_PORT": str(free_port()), **both}
+
+    def announce(self, command: str) -> None:
+        """Say that the command's end will be asked for."""
+        if command not in self._waiting:
+            self._waiting.append(command)
+
+    def ended(self, command: str) -> Ended:
+        """What the command left behind."""
+        if command not in self._ended and command not in self._running:
+            self.announce(command)
+        wait_until(lambda: self._go_on(command), f"the end of {command}")
+        return self._ended[command]
+
+    def results(self, command: str) -> Path:
+        """The folder of results of the command's run."""
+        return self.folder / self.ended(command).output.strip().rpartition("Results: ")[2]
+
+    def close(self) -> None:
+        """End every process that is still there."""
+        for process in self._processes:
+            process.destroy()
+
+    def _go_on(self, wanted: str) -> bool:
+        for command, process in list(self._running.items()):
+            if not process.running:
+                self._ended[command] = self._running.pop(command).end()
+        while self._waiting and len(self._running) < AT_ONCE:
+            command = self._waiting.pop(0)
+            self._running[command] = self.start(shortened(command, self.address))
+        return wanted in self._ended
+
+
+@pytest.fixture(scope="module")
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """The stage of all commands that the chosen tests of this file are about."""
+    stage = Stage(tmp_path_factory.mktemp("checkout"))
+    for item in request.session.items:
+        callspec = getattr(item, "callspec", None)
+        if item.path == Path(__file__) and callspec is not None:
+            if "command" in callspec.params and not serves(callspec.params["command"]):
+                stage.announce(callspec.params["command"])
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+# -- commands ----------------------------------------------------------------------------------
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("command", [one for one in TYPED if not serves(one)])
+def test_a_command_of_the_documents_does_what_it_should(command: str, stage: Stage) -> None:
+    ended = stage.ended(command)
+    assert ended.code == EXIT_CODES.get(command, ExitCode.PASS), f"{ended.output}\n{ended.errors}"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("command", [one for one in TYPED if serves(one)])
+def test_a_command_that_serves_does_so_until_it_is_interrupted(command: str, stage: Stage) -> None:
+    assert serve(stage, command).code == ExitCode.PASS
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("command", "row"), [(row.ours, row) for row in RUNNABLE if not row.follows]
+)
+def test_a_command_of_the_originals_has_its_like(command: str, row: Row, stage: Stage) -> None:
+    ended = serve(stage, command) if serves(command) else stage.ended(command)
+    said = re.match(r"exit code (\d)", row.note)
+    assert ended.code == (int(said[1]) if said else 0), f"{ended.output}\n{ended.errors}"
+
+
+@pytest.mark.e2e
+def test_the_master_and_its_workers(stage: Stage) -> None:
+    cluster = [one for one, test in ELSEWHERE.items() if test.endswith("its_workers")]
+    ports = stage.ports()
+    processes = [stage.start(shortened(one, stage.address), **ports) for one in cluster]
+    ended = [process.end() for process in processes]
+    assert [one.code for one in ended] == [0, 0, 0], ended[0].errors
+    assert "✓ PASS - All thresholds met" in ended[0].output
+
+
+@pytest.mark.e2e
+def test_make_demo_ends_with_a_verdict_and_make_test_runs_the_tests(stage: Stage) -> None:
+    assert "✓ PASS - All thresholds met" in stage.ended("make demo").output
+    assert "-m pytest" in stage.ended("make test").output
+
+
+@pytest.mark.parametrize(("command", "test"), ELSEWHERE.items())
+def test_what_another_test_runs_is_in_the_documents_and_run(command: str, test: str) -> None:
+    path, _, name = test.partition("::")
+    assert command in commands(*DOCUMENTS)
+    assert f"def {name}(" in (ROOT / path).read_text()
+
+
+def serve(stage: Stage, command: str) -> Ended:
+    """Start a target or the web page, look at it, interrupt it."""
+    ports = stage.ports()
+    process = stage.start(shortened(command, stage.address), **ports)
+    if command.startswith("gauntlet target "):
+        process.wait_for("ready http://")
+    else:
+        process.wait_for("Starting web interface")
+        page = look(f"http://127.0.0.1:{ports['LOCUST_WEB_PORT']}")
+        assert all(name in page for name in ("Gauntlet", "smoke", "stress"))
+    process.press_ctrl_c()
+    return process.end()
+
+
+def look(address: str) -> str:
+    """The page at an address, as soon as it is served."""
+    pages: list[str] = []
+
+    def served() -> bool:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as response:
+                pages.append(response.read().decode())
+        except OSError:
+            return False
+        return True
+
+    wait_until(served, f"a page at {address}")
+    return pages[0]
+
+
+# -- the other rows of the originals -----------------------------------------------------------
+
+
+def test_every_table_of_the_originals_is_looked_at() -> None:
+    assert HEADINGS == [
+        "Commands and options",
+        "Deployment",
+        "Configuration keys",
+        "Statistics names",
+        "Result files",
+        "Console lines",
+        "Figures of the quick benchmark",
+    ]
+
+
+@pytest.mark.parametrize("row", [row for row in RUNNABLE if row.follows], ids=str)
+def test_what_follows_is_not_there_yet(row: Row) -> None:
+    program, _, command = row.ours.removesuffix(" (follows)").partition(" ")
+    there = command in main.commands if program == "gauntlet" else (ROOT / program).exists()
+    assert not there, "it is there: say so in docs/from-the-originals.md"
+
+
+@pytest.mark.parametrize("row", [row for row in KEYS if ".yaml" in row.ours], ids=str)
+def test_a_key_of_the_originals_has_its_like(row: Row) -> None:
+    name, _, keys = row.ours.partition(": ")
+    content = yaml.safe_load((ROOT / name).read_text())
+    ours = {key: find(content, key) for key in keys.split(", ")}
+    key, _, value = row.original.strip("`").partition(": ")
+    theirs = yaml.safe_load(value) if value else None
+    if isinstance(theirs, dict):
+        assert list(ours.values()) == list(theirs.values())
+    elif key.startswith("test_mix."):
+        assert list(ours.values()) == [theirs * 100]
+    elif theirs is not None:
+        assert list(ours.values()) == [theirs]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("row", [row for row in KEYS if ".yaml" not in row.ours], ids=str)
+def test_a_figure_of_the_originals_is_in_the_run_record(row: Row, stage: Stage) -> None:
+    name, _, key = row.ours.partition(": ")
+    find(json.loads((stage.results("make demo") / name).read_text()), key)
+
+
+@pytest.mark.e2e
+def test_the_files_of_a_run_are_those_of_the_documents(stage: Stage) -> None:
+    files = {path.name for path in stage.results("make demo").iterdir()}
+    assert files == set(named(README, "Results"))
+    assert files >= {row.ours for row in rows("Result files")}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("row", rows("Console lines"), ids=str)
+def test_a_line_of_the_originals_is_on_the_console(row: Row, stage: Stage) -> None:
+    assert f"\n{row.ours}" in stage.ended("make demo").output
+
+
+def test_the_statistics_names_are_the_original_ones() -> None:
+    names = (
+        predict.HEALTH,
+        predict.PREDICT,
+        predict.PREDICT_WITH_IMAGE,
+        predict.PREDICT_LARGE,
+    )
+    found = rows("Statistics names")
+    assert tuple(row.ours for row in found) == names
+    assert tuple(row.original.strip("`") for row in found) == names
+
+
+def find(content: Any, key: str) -> Any:
+    """The value at a dotted key; `thresholds.p95` is the limit of that metric."""
+    for part in key.split("."):
+        if isinstance(content, list):
+            content = {rule.metric: rule.limit for rule in map(thresholds.parse, content)}
+        content = content[part]
+    return content
+
+
+# -- the tables and examples of the documents --------------------------------------------------
+
+
+def test_the_options_are_those_of_the_code() -> None:
+    script = """
+import json
+from locust.argument_parser import LocustArgumentParser
+from gauntlet import options
+parser = LocustArgumentParser(add_help=False)
+options.add(parser)
+print(json.dumps([(action.option_strings[0], action.env_var) for action in parser._actions]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    told = [[row[0].strip("`"), row[1].strip("`")] for row in table(README, "Options")]
+    assert sorted(told) == sorted(json.loads(done.stdout))
+
+
+def test_the_exit_codes_are_those_of_the_code() -> None:
+    assert named(README, "Verdict and exit code") == [str(int(code)) for code in ExitCode]
+
+
+@pytest.mark.parametrize("row", table(README, "Without a browser"), ids=str)
+def test_a_profile_has_the_numbers_of_the_readme(row: list[str]) -> None:
+    name, users, rate, duration = (cell.strip("`") for cell in row[:4])
+    profile = config.load_profile(name, None)
+    said = str(profile.users), f"{profile.spawn_rate:g}/s", format_duration(profile.duration)
+    assert said == (users, rate, duration)
+
+
+def test_the_readme_has_every_profile() -> None:
+    assert set(named(README, "Without a browser")) == set(config.profile_names(None))
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["targets"],
+        *project["dependency-groups"]["dev"],
+    ]
+    names = {re.split(r"[<>=\[; ]", one)[0] for one in wanted}
+    assert names == set(re.findall(r"`([\w-]+)`(?=[^|]*\|[^|]+\|$)", _reasons(), re.MULTILINE))
+
+
+def _reasons() -> str:
+    rows = table(DESIGN, "Dependencies")
+    return "\n".join(f"| {row[0]} | reason |" for row in rows)
+
+
+def test_the_examples_of_profiles_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path)
+    checked, mistakes = config.check_all()
+    assert not mistakes
+    assert {"environment staging", "predict mix", "predict profile evening"} <= set(checked)
+
+
+def test_a_mistake_is_told_as_the_document_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lay_out(tmp_path)
+    profile = tmp_path / "profiles/evening.yaml"
+    profile.write_text(profile.read_text().replace("duration: 5m\n", "duration: 5 minutes\n"))
+    with pytest.raises(UsageError) as caught:
+        config.load_profile("evening", None)
+    assert caught.value.mistakes[0] in PROFILES.read_text()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule for row in table(PROFILES, "Thresholds") for rule in re.findall(r"`([^`]+)`", row[2])],
+)
+def test_an_example_of_a_threshold_is_one(rule: str) -> None:
+    assert thresholds.parse(rule).metric == rule.split()[0]
+
+
+# -- every document ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if re.match(r"\w+://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_word_of_those_who_made_it(document: Path) -> None:
+    text = document.read_text().lower()
+    assert "seed document" not in text
+    assert "the owner" not in text
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one).strip().lower().replace(" ", "-") for one in headings}

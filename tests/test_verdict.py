@@ -1,0 +1,160 @@
+"""What spoils a measurement, what fails it, and which of the two speaks."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gauntlet.exitcodes import ExitCode
+from gauntlet.thresholds import Check, parse
+from gauntlet.verdict import Evidence, Judgement, Verdict, judge
+
+FINE = Evidence(requests=100, failures=0, user_errors=0, checks=(), planned=30.0, lasted=30.0)
+HELD = Check(parse("p95 < 2s"), 1.0, 100)
+BROKEN = Check(parse("p99 < 2s"), 3.0, 100)
+UNMATCHED = Check(parse('p95("/nothing") < 2s'), None, 0)
+
+PASS = Judgement(Verdict.PASS, (), ExitCode.PASS)
+
+
+def failed(*reasons: str) -> Judgement:
+    return Judgement(Verdict.FAIL, reasons, ExitCode.THRESHOLD)
+
+
+def without_thresholds(*reasons: str) -> Judgement:
+    return Judgement(Verdict.FAIL, reasons, ExitCode.REQUESTS_FAILED)
+
+
+def invalid(*reasons: str) -> Judgement:
+    return Judgement(Verdict.INVALID, reasons, ExitCode.INVALID)
+
+
+EMPTY = "no request was made; check host, tags and duration"
+NO_MATCH = 'the threshold p95("/nothing") < 2s matched no request; check its name'
+CUT = "cut short after 10s of 30s; let the run finish"
+LOST = "lost without a last report: worker 2; what they measured is missing"
+TOO_SLOW = "p99 < 2s broke: 3s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "judgement"),
+    [
+        pytest.param({}, PASS, id="nothing failed and nothing judges"),
+        pytest.param({"checks": (HELD,)}, PASS, id="the threshold held"),
+        pytest.param({"checks": (HELD, HELD)}, PASS, id="every threshold held"),
+        pytest.param({"checks": (BROKEN,)}, failed(TOO_SLOW), id="the threshold broke"),
+        pytest.param({"checks": (HELD, BROKEN)}, failed(TOO_SLOW), id="one of two broke"),
+        pytest.param(
+            {"checks": (BROKEN, BROKEN)}, failed(TOO_SLOW, TOO_SLOW), id="each broken one is said"
+        ),
+        pytest.param(
+            {"failures": 7, "user_errors": 3, "checks": (HELD,)},
+            PASS,
+            id="failures are the thresholds' to judge",
+        ),
+        pytest.param(
+            {"failures": 7},
+            without_thresholds("7 requests failed and no threshold judges that"),
+            id="failures that no threshold judges",
+        ),
+        pytest.param(
+            {"failures": 1},
+            without_thresholds("1 request failed and no threshold judges that"),
+            id="a single failure",
+        ),
+        pytest.param(
+            {"user_errors": 3},
+            without_thresholds("user code raised 3 exceptions"),
+            id="exceptions in user code",
+        ),
+        pytest.param(
+            {"failures": 2, "user_errors": 1},
+            without_thresholds(
+                "2 requests failed and no threshold judges that", "user code raised 1 exception"
+            ),
+            id="failures and exceptions",
+        ),
+        pytest.param({"requests": 0}, invalid(EMPTY), id="no request"),
+        pytest.param(
+            {"requests": 0, "checks": (UNMATCHED,)},
+            invalid(EMPTY),
+            id="no request explains why nothing matched",
+        ),
+        pytest.param(
+            {"requests": 0, "user_errors": 9}, invalid(EMPTY), id="no request but exceptions"
+        ),
+        pytest.param({"checks": (UNMATCHED,)}, invalid(NO_MATCH), id="nothing matched"),
+        pytest.param({"checks": (HELD, UNMATCHED)}, invalid(NO_MATCH), id="one of two matched"),
+        pytest.param(
+            {"checks": (BROKEN, UNMATCHED)}, invalid(NO_MATCH), id="nothing matched outranks broken"
+        ),
+        pytest.param({"lost_workers": ("worker 2",)}, invalid(LOST), id="a lost worker"),
+        pytest.param(
+            {"lost_workers": ("worker 2",), "checks": (BROKEN,)},
+            invalid(LOST),
+            id="a lost worker outranks broken",
+        ),
+        pytest.param(
+            {"lost_workers": ("worker 2",), "tolerated_losses": 1},
+            PASS,
+            id="a loss that the profile tolerates",
+        ),
+        pytest.param(
+            {"lost_workers": ("worker 1", "worker 2"), "tolerated_losses": 1},
+            invalid(
+                "lost without a last report: worker 1, worker 2; what they measured is missing"
+            ),
+            id="more losses than tolerated",
+        ),
+        pytest.param(
+            {"lost_workers": ("worker 2",), "tolerated_losses": 1, "checks": (BROKEN,)},
+            failed(TOO_SLOW),
+            id="a tolerated loss leaves the thresholds to judge",
+        ),
+        pytest.param({"cut_short": True, "lasted": 10.0}, invalid(CUT), id="cut short"),
+        pytest.param(
+            {"cut_short": True, "lasted": 10.0, "checks": (BROKEN,)},
+            invalid(CUT),
+            id="cut short outranks broken",
+        ),
+        pytest.param(
+            {"cut_short": True, "lasted": 10.0, "planned": None},
+            PASS,
+            id="stopped where no end was planned",
+        ),
+        pytest.param(
+            {
+                "checks": (BROKEN, UNMATCHED),
+                "lost_workers": ("worker 2",),
+                "cut_short": True,
+                "lasted": 10.0,
+            },
+            invalid(NO_MATCH, LOST, CUT),
+            id="all causes are said at once",
+        ),
+    ],
+)
+def test_the_verdict_is_the_worst_that_the_evidence_says(
+    changes: dict[str, Any], judgement: Judgement
+) -> None:
+    assert judge(replace(FINE, **changes)) == judgement
+
+
+@pytest.mark.parametrize(
+    ("changes", "judgement"),
+    [
+        pytest.param({"requests": 0}, PASS, id="no request yet"),
+        pytest.param({"checks": (UNMATCHED,)}, PASS, id="nothing matched yet"),
+        pytest.param({"cut_short": True, "lasted": 10.0}, PASS, id="not at its end yet"),
+        pytest.param({"checks": (BROKEN,)}, failed(TOO_SLOW), id="a threshold is broken now"),
+        pytest.param({"lost_workers": ("worker 2",)}, invalid(LOST), id="a worker is lost already"),
+    ],
+)
+def test_a_running_load_is_not_held_against_its_own_plan(
+    changes: dict[str, Any], judgement: Judgement
+) -> None:
+    assert judge(replace(FINE, **changes), final=False) == judgement
+
+
+def test_a_verdict_reads_as_its_name() -> None:
+    assert [str(verdict) for verdict in Verdict] == ["PASS", "FAIL", "INVALID"]
