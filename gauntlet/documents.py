@@ -51,7 +51,7 @@ def read(path: Path, name: str | None = None) -> Document:
     except FileNotFoundError:
         raise UsageError(f"{name}: expected this file, got nothing") from None
     except OSError as error:
-        reason = str(error.strerror).lower()
+        reason = shown(error.strerror)
         raise UsageError(f"{name}: expected a readable file, got {reason}") from error
     except UnicodeDecodeError as error:
         line, byte = error.object[: error.start].count(b"\n") + 1, error.object[error.start]

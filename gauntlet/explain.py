@@ -39,6 +39,9 @@ _EXPECTED = {
     "less_than": "less than {lt}",
     "less_than_equal": "{le} or less",
 }
+_KEY = "key"
+"""Our kind of a mistake in a key, whatever pydantic's is."""
+
 _NAMED = re.compile(r"([\w.\[\]-]+): (expected .*)")
 _PARTS = re.compile(r"expected (.+), got (.+?)(; did you mean .+\?)?")
 
@@ -47,14 +50,14 @@ def explain(
     error: ValidationError, data: object, model: type[BaseModel]
 ) -> Iterator[tuple[Location, str]]:
     """Each mistake once: the key or item that it is about, and its sentence."""
-    found: dict[Location, dict[str, bool]] = {}
+    found: dict[Location, dict[str, str]] = {}
     for detail in error.errors(include_url=False):
         location = _location(detail, data)
-        of_type = detail["type"].endswith("_type")
+        kind = _KEY if detail["loc"][-1:] == ("[key]",) else detail["type"]
         for text in _texts(detail, location, model):
             named = _NAMED.fullmatch(text)
             at = (*location, *_parsed(named[1])) if named else location
-            found.setdefault(at, {})[named[2] if named else text] = of_type
+            found.setdefault(at, {})[named[2] if named else text] = kind
     for location, texts in found.items():
         for text in _joined(texts, _goes_on(location, found)):
             yield location, text
@@ -79,14 +82,19 @@ def _goes_on(location: Location, found: Mapping[Location, object]) -> bool:
     return any(len(other) > depth and other[:depth] == location for other in found)
 
 
-def _joined(texts: Mapping[str, bool], goes_on: bool) -> Iterator[str]:
+def _joined(texts: Mapping[str, str], goes_on: bool) -> Iterator[str]:
     """The sentences on one place; where several shapes are allowed there, the branches as one.
 
-    A branch that the value is not even of the type of is left out where another one got further.
+    `texts` with pydantic's kinds. A branch that the value is not even of the type of is left out
+    where another one got further, here or (`goes_on`) deeper; what belongs to a wrong key is.
     """
-    of_other_type = [text for text, of_type in texts.items() if of_type]
-    others = [text for text in texts if text not in of_other_type]
-    left = others or ([] if goes_on else of_other_type)
+    if _KEY in texts.values():
+        yield from (text for text, kind in texts.items() if kind == _KEY)
+        return
+    further = [text for text, kind in texts.items() if not _is_shallow(kind)]
+    left = [text for text, kind in texts.items() if not (further and kind.endswith("_type"))]
+    if goes_on:
+        left = further
     parts = [match for text in left if (match := _PARTS.fullmatch(text))]
     if len(parts) < 2 or len({match[2] for match in parts}) > 1:
         yield from left
@@ -94,6 +102,10 @@ def _joined(texts: Mapping[str, bool], goes_on: bool) -> Iterator[str]:
     yield from (text for text in left if not _PARTS.fullmatch(text))
     expected = " or ".join(match[1] for match in parts)
     yield f"expected {expected}, got {parts[0][2]}" + "".join(match[3] or "" for match in parts)
+
+
+def _is_shallow(kind: str) -> bool:
+    return kind.endswith("_type") or kind == "literal_error"
 
 
 def _texts(detail: ErrorDetails, location: Location, model: type[BaseModel]) -> list[str]:

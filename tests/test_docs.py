@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tomllib
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +22,7 @@ import pytest
 import yaml
 
 import gauntlet
-from gauntlet import config, thresholds
-from gauntlet.cli import main
+from gauntlet import cli, config, thresholds
 from gauntlet.clients import predict
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
@@ -36,7 +35,7 @@ PROFILES = ROOT / "docs" / "profiles.md"
 DESIGN = ROOT / "docs" / "design.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 
-AT_ONCE = 4
+AT_ONCE = 6
 OWN_SERVICE = re.compile(r"http://localhost:(8000|30080|30987)\b")
 """Addresses in the documents at which a reader has a service; here a reference target has."""
 
@@ -242,8 +241,17 @@ class Stage:
         """What the command left behind."""
         if command not in self._ended and command not in self._running:
             self.announce(command)
-        wait_until(lambda: self._go_on(command), f"the end of {command}")
+        self.wait_until(lambda: command in self._ended, f"the end of {command}")
         return self._ended[command]
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait, while the commands that were announced go on."""
+
+        def met() -> bool:
+            self._go_on()
+            return condition()
+
+        wait_until(met, what)
 
     def results(self, command: str) -> Path:
         """The folder of results of the command's run."""
@@ -254,14 +262,13 @@ class Stage:
         for process in self._processes:
             process.destroy()
 
-    def _go_on(self, wanted: str) -> bool:
+    def _go_on(self) -> None:
         for command, process in list(self._running.items()):
             if not process.running:
                 self._ended[command] = self._running.pop(command).end()
         while self._waiting and len(self._running) < AT_ONCE:
             command = self._waiting.pop(0)
             self._running[command] = self.start(shortened(command, self.address))
-        return wanted in self._ended
 
 
 @pytest.fixture(scope="module")
@@ -285,14 +292,14 @@ def stage(
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("command", [one for one in TYPED if not serves(one)])
+@pytest.mark.parametrize("command", [one for one in TYPED if not serves(one)], ids=str)
 def test_a_command_of_the_documents_does_what_it_should(command: str, stage: Stage) -> None:
     ended = stage.ended(command)
     assert ended.code == EXIT_CODES.get(command, ExitCode.PASS), f"{ended.output}\n{ended.errors}"
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("command", [one for one in TYPED if serves(one)])
+@pytest.mark.parametrize("command", [one for one in TYPED if serves(one)], ids=str)
 def test_a_command_that_serves_does_so_until_it_is_interrupted(command: str, stage: Stage) -> None:
     assert serve(stage, command).code == ExitCode.PASS
 
@@ -312,6 +319,7 @@ def test_the_master_and_its_workers(stage: Stage) -> None:
     cluster = [one for one, test in ELSEWHERE.items() if test.endswith("its_workers")]
     ports = stage.ports()
     processes = [stage.start(shortened(one, stage.address), **ports) for one in cluster]
+    stage.wait_until(lambda: not any(one.running for one in processes), "the end of all three")
     ended = [process.end() for process in processes]
     assert [one.code for one in ended] == [0, 0, 0], ended[0].errors
     assert "✓ PASS - All thresholds met" in ended[0].output
@@ -378,7 +386,7 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
 @pytest.mark.parametrize("row", [row for row in RUNNABLE if row.follows], ids=str)
 def test_what_follows_is_not_there_yet(row: Row) -> None:
     program, _, command = row.ours.removesuffix(" (follows)").partition(" ")
-    there = command in main.commands if program == "gauntlet" else (ROOT / program).exists()
+    there = command in cli.gauntlet.commands if program == "gauntlet" else (ROOT / program).exists()
     assert not there, "it is there: say so in docs/from-the-originals.md"
 
 
@@ -386,15 +394,13 @@ def test_what_follows_is_not_there_yet(row: Row) -> None:
 def test_a_key_of_the_originals_has_its_like(row: Row) -> None:
     name, _, keys = row.ours.partition(": ")
     content = yaml.safe_load((ROOT / name).read_text())
-    ours = {key: find(content, key) for key in keys.split(", ")}
+    ours = [find(content, key) for key in keys.split(", ")]
     key, _, value = row.original.strip("`").partition(": ")
-    theirs = yaml.safe_load(value) if value else None
-    if isinstance(theirs, dict):
-        assert list(ours.values()) == list(theirs.values())
-    elif key.startswith("test_mix."):
-        assert list(ours.values()) == [theirs * 100]
-    elif theirs is not None:
-        assert list(ours.values()) == [theirs]
+    if value:
+        theirs = yaml.safe_load(value)
+        told = list(theirs.values()) if isinstance(theirs, dict) else [theirs]
+        share = 100 if key.startswith("test_mix.") else 1
+        assert ours == [one * share for one in told]
 
 
 @pytest.mark.e2e

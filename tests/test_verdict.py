@@ -7,7 +7,7 @@ import pytest
 
 from gauntlet.exitcodes import ExitCode
 from gauntlet.thresholds import Check, parse
-from gauntlet.verdict import Evidence, Judgement, Verdict, judge
+from gauntlet.verdict import Evidence, Judgement, Tally, Verdict, judge
 
 FINE = Evidence(requests=100, failures=0, user_errors=0, checks=(), planned=30.0, lasted=30.0)
 HELD = Check(parse("p95 < 2s"), 1.0, 100)
@@ -111,6 +111,17 @@ TOO_SLOW = "p99 < 2s broke: 3s"
             failed(TOO_SLOW),
             id="a tolerated loss leaves the thresholds to judge",
         ),
+        pytest.param({"iterations": Tally(100, 100, 0)}, PASS, id="all iterations done"),
+        pytest.param(
+            {"iterations": Tally(100, 90, 0)},
+            invalid("10 of 100 iterations not done"),
+            id="iterations not done",
+        ),
+        pytest.param(
+            {"iterations": Tally(100, 90, 4), "checks": (BROKEN,)},
+            invalid("10 of 100 iterations not done, 4 of them lost with workers"),
+            id="iterations not done outrank broken",
+        ),
         pytest.param({"cut_short": True, "lasted": 10.0}, invalid(CUT), id="cut short"),
         pytest.param(
             {"cut_short": True, "lasted": 10.0, "checks": (BROKEN,)},
@@ -146,6 +157,7 @@ def test_the_verdict_is_the_worst_that_the_evidence_says(
         pytest.param({"requests": 0}, PASS, id="no request yet"),
         pytest.param({"checks": (UNMATCHED,)}, PASS, id="nothing matched yet"),
         pytest.param({"cut_short": True, "lasted": 10.0}, PASS, id="not at its end yet"),
+        pytest.param({"iterations": Tally(100, 1, 0)}, PASS, id="iterations not done yet"),
         pytest.param({"checks": (BROKEN,)}, failed(TOO_SLOW), id="a threshold is broken now"),
         pytest.param({"lost_workers": ("worker 2",)}, invalid(LOST), id="a worker is lost already"),
     ],

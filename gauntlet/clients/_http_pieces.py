@@ -125,7 +125,7 @@ class _ChunkReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.complete:
-            self.trailers.append((name, value))
+            self.trailers.append((name, value.rstrip(b" \t")))
 
     def on_body(self, body: bytes) -> None:
         if not self.complete:

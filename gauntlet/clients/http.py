@@ -102,6 +102,8 @@ class HttpClient:
         max_redirects: int = 30,
         cookies: CookieJar | None = None,
     ) -> None:
+        self._idle = _Idle()
+        self._others: dict[tuple[Origin, bool | str], _Idle] = {}
         self._planner = planner(base_url, headers)
         self.base_url = self._planner.base_url
         self.rules = rules or _DEFAULTS
@@ -111,8 +113,6 @@ class HttpClient:
         self._ssl_context = ssl_context
         self._max_redirects = max_redirects
         self._own: Origin = self._planner.origin
-        self._idle = _Idle()
-        self._others: dict[tuple[Origin, bool | str], _Idle] = {}
 
     def request(
         self,

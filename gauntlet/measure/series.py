@@ -6,12 +6,13 @@ Counts are sparse (grid value -> requests), so a series costs what it holds, mer
 and the wire form is the counts themselves; the hdrhistogram library answers percentiles.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from math import ceil
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 
 DIGITS = 3
@@ -22,10 +23,12 @@ _BITS = 11  # 2**11 steps carry three significant digits
 
 
 class Key(NamedTuple):
-    """What a series is about: a statistics name and its method, as Locust knows them."""
+    """What a series is about: method and statistics name, as Locust knows them, server, phase."""
 
     method: str
     name: str
+    server: str = ""
+    phase: str = ""
 
 
 def grid(microseconds: int) -> int:
@@ -34,50 +37,76 @@ def grid(microseconds: int) -> int:
     return microseconds >> shift << shift if shift > 0 else microseconds
 
 
+Counts = dict[int, int]
+"""Requests by grid value."""
+
+
 @dataclass(slots=True)
 class Series:
     """Requests of one key: counts, times in microseconds, first and last start in Unix seconds."""
 
     requests: int = 0
     failures: int = 0
-    total_us: float = 0.0
-    min_us: float = float("inf")
-    max_us: float = 0.0
-    first: float = float("inf")
-    last: float = 0.0
     received: int = 0
-    counts: dict[int, int] = field(default_factory=dict)
+    sent: int = 0
+    retries: int = 0
+    verified: int = 0
+    total_us: float = 0.0
+    squares_us: float = 0.0
+    min_us: float = math.inf
+    max_us: float = 0.0
+    first: float = math.inf
+    last: float = 0.0
+    counts: Counts = field(default_factory=dict)
+    first_bytes: Counts = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
 
     def add(self, ms: float, failed: bool, start: float, received: int) -> None:
         """Count one request of `ms` milliseconds that began at `start` [Unix s]."""
-        us = ms * 1000.0
-        self.requests += 1
+        self.add_many([ms], [start], received)
         self.failures += failed
+
+    def add_many(self, ms: Sequence[float], starts: Sequence[float], received: int) -> None:
+        """Count requests by their times; `received` bytes in all. Failures are counted apart."""
+        if not ms:
+            return
+        us = np.asarray(ms, dtype=float) * 1000.0
+        self.requests += len(us)
         self.received += received
-        self.total_us += us
-        if us < self.min_us:
-            self.min_us = us
-        if us > self.max_us:
-            self.max_us = us
-        if start < self.first:
-            self.first = start
-        if start > self.last:
-            self.last = start
-        slot = grid(min(int(us + 0.5), HIGHEST_US))
-        self.counts[slot] = self.counts.get(slot, 0) + 1
+        self.total_us += float(us.sum())
+        self.squares_us += float(us @ us)
+        self.min_us = min(self.min_us, float(us.min()))
+        self.max_us = max(self.max_us, float(us.max()))
+        self.first = min(self.first, min(starts))
+        self.last = max(self.last, max(starts))
+        _add(self.counts, _gridded(us))
+
+    def add_first_bytes(self, ms: Sequence[float]) -> None:
+        """Count times to first byte."""
+        if ms:
+            _add(self.first_bytes, _gridded(np.asarray(ms, dtype=float) * 1000.0))
+
+    def add_extras(self, context: Mapping[str, Any]) -> None:
+        """Count what a context tells besides: bytes sent, attempts, verified."""
+        self.sent += context.get("sent", 0)
+        self.retries += context.get("attempts", 1) - 1
+        self.verified += bool(context.get("verified", False))
+
+    def add_outcome(self, outcome: str) -> None:
+        """Count the outcome of a failed request."""
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
     def merge(self, other: "Series") -> None:
         """Add all that `other` holds."""
-        self.requests += other.requests
-        self.failures += other.failures
-        self.received += other.received
-        self.total_us += other.total_us
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
         self.min_us = min(self.min_us, other.min_us)
         self.max_us = max(self.max_us, other.max_us)
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
-        for slot, count in other.counts.items():
-            self.counts[slot] = self.counts.get(slot, 0) + count
+        _add(self.counts, other.counts)
+        _add(self.first_bytes, other.first_bytes)
+        _add(self.outcomes, other.outcomes)
 
     @classmethod
     def merged(cls, several: Iterable["Series"]) -> Self:
@@ -108,6 +137,14 @@ class Series:
         return self.total_us / self.requests / 1000 if self.requests else 0.0
 
     @property
+    def stdev_ms(self) -> float:
+        """Standard deviation of the response time in milliseconds; 0.0 under two requests."""
+        if self.requests < 2:
+            return 0.0
+        spread = self.squares_us - self.total_us * self.total_us / self.requests
+        return math.sqrt(max(spread, 0.0) / (self.requests - 1)) / 1000
+
+    @property
     def min_ms(self) -> float:
         return self.min_us / 1000 if self.requests else 0.0
 
@@ -120,54 +157,74 @@ class Series:
 
         At least that share of the requests took at most that long; 0.0 without requests.
         """
-        if not self.requests:
-            return dict.fromkeys(quantiles, 0.0)
-        shares = {quantile: self._share(quantile) for quantile in quantiles}
-        found = self.histogram().get_percentile_to_value_dict(list(shares.values()))
-        return {
-            quantile: min(found[share], self.max_us) / 1000 for quantile, share in shares.items()
-        }
+        found = _percentiles_us(self.counts, quantiles)
+        return {quantile: min(us, self.max_us) / 1000 for quantile, us in found.items()}
 
     def percentile_ms(self, quantile: float) -> float:
         """One percentile of `percentiles_ms`."""
         return self.percentiles_ms([quantile])[quantile]
 
-    def _share(self, quantile: float) -> float:
-        """The percentage that makes HdrHistogram count up to `quantile` rather than near it.
-
-        It rounds to the nearest request: of 31 requests its 95th percentile is the 29th, which
-        leaves 6 % above.
-        """
-        rank = ceil(Fraction(str(quantile)) * self.requests / 100)
-        return 100 * rank / self.requests
+    def first_byte_ms(self, quantile: float) -> float | None:
+        """A percentile of the time to first byte in milliseconds; None where none was told."""
+        if not self.first_bytes:
+            return None
+        return _percentiles_us(self.first_bytes, [quantile])[quantile] / 1000
 
     def histogram(self) -> HdrHistogram:
-        """The counts as an HdrHistogram of microseconds."""
-        histogram = HdrHistogram(1, HIGHEST_US, DIGITS)
-        for slot, count in self.counts.items():
-            histogram.record_value(max(slot, 1), count)
-        return histogram
+        """The response times as an HdrHistogram of microseconds."""
+        return as_histogram(self.counts)
 
     def to_wire(self) -> list[Any]:
         """A form that Locust's message packing carries; `from_wire` reads it."""
-        return [
-            *(self.requests, self.failures, self.received, self.total_us),
-            *(self.min_us, self.max_us, self.first, self.last),
-            *(list(self.counts), list(self.counts.values())),
-        ]
+        wire: list[Any] = [getattr(self, name) for name in _FIELDS]
+        return [list(part.items()) if isinstance(part, dict) else part for part in wire]
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Self:
         """The series that `to_wire` packed."""
-        requests, failures, received, total, low, high, first, last, slots, counts = wire
-        return cls(
-            requests,
-            failures,
-            total,
-            low,
-            high,
-            first,
-            last,
-            received,
-            dict(zip(slots, counts, strict=True)),
-        )
+        parts: Any = (dict(part) if isinstance(part, list) else part for part in wire)
+        return cls(*parts)
+
+
+def _gridded(us: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
+    """Counts of times by grid value: `grid` for many at once."""
+    whole = np.minimum(us + 0.5, HIGHEST_US).astype(np.int64)
+    bits = np.frexp(whole.astype(float))[1].astype(np.int64)  # whole numbers: frexp is exact
+    shifts = np.maximum(bits - _BITS, 0)
+    slots, counts = np.unique(whole >> shifts << shifts, return_counts=True)
+    return dict(zip(slots.tolist(), counts.tolist(), strict=True))
+
+
+def as_histogram(counts: Counts) -> HdrHistogram:
+    """Sparse counts as an HdrHistogram of microseconds."""
+    histogram = HdrHistogram(1, HIGHEST_US, DIGITS)
+    for slot, count in counts.items():
+        histogram.record_value(max(slot, 1), count)
+    return histogram
+
+
+def _percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, float]:
+    """Values by quantile; 0.0 without counts.
+
+    HdrHistogram rounds to the nearest request: of 31 requests its 95th percentile is the 29th,
+    which leaves 6 % above. So it is asked for the share that makes it count up to the quantile.
+    """
+    total = sum(counts.values())
+    if not total:
+        return dict.fromkeys(quantiles, 0.0)
+    ranks = {one: math.ceil(Fraction(str(one)) * total / 100) for one in quantiles}
+    shares = {one: 100 * rank / total for one, rank in ranks.items()}
+    found = as_histogram(counts).get_percentile_to_value_dict(list(shares.values()))
+    return {one: float(found[share]) for one, share in shares.items()}
+
+
+def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:
+    for slot, count in others.items():
+        own[slot] = own.get(slot, 0) + count
+
+
+_FIELDS = tuple(one.name for one in fields(Series))
+_SUMS = ("requests", "failures", "received", "sent", "retries", "verified") + (
+    "total_us",
+    "squares_us",
+)

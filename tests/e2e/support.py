@@ -107,6 +107,10 @@ class Process:
         """Send a signal to this process alone."""
         os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        """Send SIGTERM to this process alone, as Kubernetes does."""
+        self.signal(signal.SIGTERM)
+
     def press_ctrl_c(self) -> None:
         """Interrupt this process and all that it started, as a terminal does."""
         os.killpg(self.pid, signal.SIGINT)

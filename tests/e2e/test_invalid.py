@@ -1,12 +1,15 @@
 """No false green: whatever spoils a measurement makes it INVALID, exit code 4, with all reports."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.support import Ended, Lab, Process, free_port, wait_until, wait_until_gone
 
 pytestmark = pytest.mark.e2e
+
+Stop = Callable[[Process], None]
 
 REPORTS = "run.json", "junit.xml", "report.html", "locust_stats.csv", "locust_failures.csv"
 
@@ -52,13 +55,16 @@ def test_invalid_outranks_a_broken_threshold(lab: Lab) -> None:
     check_is_invalid(lab, lab.run("--load-profile", lab.profile(thresholds=rules)), "/nothing")
 
 
-STOPS = [
-    pytest.param(lambda process: process.signal(signal.SIGTERM), id="SIGTERM"),
-    pytest.param(lambda process: process.press_ctrl_c(), id="Ctrl-C"),
-]
+both_stops = pytest.mark.parametrize(
+    "stop",
+    [
+        pytest.param(Process.terminate, id="SIGTERM"),
+        pytest.param(Process.press_ctrl_c, id="Ctrl-C"),
+    ],
+)
 
 
-@pytest.mark.parametrize("stop", STOPS)
+@both_stops
 @pytest.mark.parametrize(
     "options",
     [
@@ -66,7 +72,9 @@ STOPS = [
         pytest.param(["-u", "2", "-r", "2", "-t", "10m"], id="run time"),
     ],
 )
-def test_a_planned_run_that_is_stopped_is_cut_short(lab: Lab, stop, options: list[str]) -> None:
+def test_a_planned_run_that_is_stopped_is_cut_short(
+    lab: Lab, stop: Stop, options: list[str]
+) -> None:
     lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
     process = under_load(lab, *options)
     family = process.children()
@@ -78,8 +86,8 @@ def test_a_planned_run_that_is_stopped_is_cut_short(lab: Lab, stop, options: lis
     wait_until_gone(family)
 
 
-@pytest.mark.parametrize("stop", STOPS)
-def test_a_master_that_is_stopped_keeps_every_count(lab: Lab, stop) -> None:
+@both_stops
+def test_a_master_that_is_stopped_keeps_every_count(lab: Lab, stop: Stop) -> None:
     lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
     target = lab.target()
     chosen = "--load-profile", "long", "--host", target.address, "--preflight", "off", "-s", "10"
@@ -93,8 +101,10 @@ def test_a_master_that_is_stopped_keeps_every_count(lab: Lab, stop) -> None:
     assert [worker.end().code for worker in workers] == [0, 0]
 
 
-@pytest.mark.parametrize("stop", STOPS)
-def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(lab: Lab, stop) -> None:
+@both_stops
+def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(
+    lab: Lab, stop: Stop
+) -> None:
     lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
     target = lab.target()
     chosen = "--load-profile", "long", "--host", target.address, "--preflight", "off", "-s", "10"
@@ -108,12 +118,11 @@ def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(lab: Lab
     wait_until_gone(family)
 
 
-@pytest.mark.parametrize("stop", STOPS)
-def test_stopping_a_run_without_a_planned_end_is_not_cut_short(lab: Lab, stop) -> None:
-    process = under_load(
-        lab, "-u", "9", "-r", "9", "-s", "5", "--threshold", "fail_ratio <= 0%", users="9"
-    )
-    wait_until(lambda: bool(lab_requests(lab)), "requests")
+@both_stops
+def test_stopping_a_run_without_a_planned_end_is_not_cut_short(lab: Lab, stop: Stop) -> None:
+    rule = "fail_ratio <= 0%"
+    process = under_load(lab, "-u", "9", "-r", "9", "-s", "5", "--threshold", rule, users="9")
+    wait_until(lambda: made_requests(lab), "requests")
     stop(process)
     ended = process.end()
     assert (ended.code, lab.verdict) == (0, "PASS"), ended
@@ -121,24 +130,17 @@ def test_stopping_a_run_without_a_planned_end_is_not_cut_short(lab: Lab, stop) -
     assert lab.record["total"]["failures"] == 0
 
 
-def lab_requests(lab: Lab) -> bool:
+def made_requests(lab: Lab) -> bool:
     """Whether the CSV file of the run in progress tells of a request."""
     files = (lab.folder / "results").glob("*/locust_stats.csv")
     return any("/predict" in path.read_text(encoding="utf-8") for path in files)
 
 
-@pytest.mark.parametrize("stop", STOPS)
-def test_a_run_that_is_stopped_before_it_began_is_not_green(lab: Lab, stop) -> None:
+@both_stops
+def test_a_run_that_is_stopped_before_it_began_is_not_green(lab: Lab, stop: Stop) -> None:
     lab.profile("long", duration="10m")
-    master = lab.headless(
-        "--load-profile",
-        "long",
-        "--master",
-        "--master-bind-port",
-        str(free_port()),
-        "--loglevel",
-        "DEBUG",
-    )
+    at = "--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port())
+    master = lab.headless("--master", *at, "--load-profile", "long", "--loglevel", "DEBUG")
     master.wait_for("Waiting for workers")
     stop(master)
     ended = master.end()
@@ -146,16 +148,25 @@ def test_a_run_that_is_stopped_before_it_began_is_not_green(lab: Lab, stop) -> N
     assert "no request was made" in ended.errors
 
 
-@pytest.mark.parametrize("stop", STOPS)
 @pytest.mark.parametrize(
-    ("options", "end"),
+    ("options", "end", "stop"),
     [
-        pytest.param(["--load-profile", "tiny"], "Shape test stopping", id="profile"),
-        pytest.param(["-u", "2", "-t", "3s"], "--run-time limit reached", id="run time"),
+        pytest.param(
+            ["--load-profile", "tiny"],
+            "Shape test stopping",
+            Process.press_ctrl_c,
+            id="Ctrl-C at the end of a profile",
+        ),
+        pytest.param(
+            ["-u", "2", "-t", "3s"],
+            "--run-time limit reached",
+            Process.terminate,
+            id="SIGTERM at the end of the run time",
+        ),
     ],
 )
 def test_a_run_that_is_stopped_while_it_is_judged_is_judged(
-    lab: Lab, stop, options: list[str], end: str
+    lab: Lab, options: list[str], end: str, stop: Stop
 ) -> None:
     lab.profile("tiny")
     master, worker, _ = lab.cluster(2, *options)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
-import psutil
 import pytest
 
 from tests.e2e.support import (

@@ -192,11 +192,11 @@ def test_an_empty_series_is_all_zeros() -> None:
 
 
 def same(one: Series, other: Series) -> bool:
-    """Equal in all, the sum of times but for the order that floats were added in."""
-    total = one.total_us
+    """Equal in all, the sums of times but for the order that floats were added in."""
     one, other = Series.merged([one]), Series.merged([other])
-    close = math.isclose(total, other.total_us, rel_tol=1e-12)
-    one.total_us = other.total_us = 0.0
+    close = math.isclose(one.total_us, other.total_us, rel_tol=1e-12)
+    close &= math.isclose(one.squares_us, other.squares_us, rel_tol=1e-12)
+    one.total_us = other.total_us = one.squares_us = other.squares_us = 0.0
     return one == other and close
 
 

@@ -65,6 +65,7 @@ def make_record() -> MakeRecord:
             "description": "",
             "mix": None,
             "fleet": record.Fleet(workers=0, lost=()),
+            "iterations": None,
             "failures": (),
             "user_errors": {},
             "preflight": (),

@@ -46,9 +46,9 @@ def test_a_run_that_passes(make_record: MakeRecord) -> None:
           P95: 1.100s
           P99: 1.100s
 
-        Endpoints:                           requests  failed       P50       P95
-          GET /health                               4       0    0.002s    0.003s
-          POST /predict?return_image=False          5       1    0.150s    1.100s
+        Endpoints:                          requests  failed       P50       P95
+          GET /health                              4       0    0.002s    0.003s
+          POST /predict?return_image=False         5       1    0.150s    1.100s
 
         Threshold Checks:
           ✓ p95 <= 2s — 1.1s, margin 45%
@@ -78,9 +78,9 @@ def test_a_run_that_fails(make_record: MakeRecord) -> None:
           P95: 1.100s
           P99: 1.100s
 
-        Endpoints:                           requests  failed       P50       P95
-          GET /health                               4       0    0.002s    0.003s
-          POST /predict?return_image=False          5       1    0.150s    1.100s
+        Endpoints:                          requests  failed       P50       P95
+          GET /health                              4       0    0.002s    0.003s
+          POST /predict?return_image=False         5       1    0.150s    1.100s
 
         Failures:
           1 x POST /predict: status: expected 200, got 503

@@ -14,6 +14,7 @@ from locust.web import WebUI
 
 from gauntlet import thresholds
 from gauntlet.errors import UsageError
+from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.models import Profile
 from gauntlet.report.record import RunRecord
@@ -114,7 +115,7 @@ def begin(environment: Environment, judge: Judge, tmp_path: Path) -> Iterator[An
             mix=None,
             preflight=(),
         )
-        judge.run = Run(environment, plan, Recorder(environment), None)
+        judge.run = Run(environment, plan, Recorder(environment), None, Iterations(environment))
         begun.append(judge.run)
         for time in times:
             sample(environment, time)

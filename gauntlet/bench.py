@@ -1,0 +1,76 @@
+"""The quick benchmark: so many users at once, so many requests in all, one table at the end.
+
+It is an ordinary headless run with exact iterations, no pauses and the mix dealt from a shuffled
+deck; what is printed comes from its run record.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gauntlet.errors import GauntletError
+from gauntlet.report.record import RunRecord, Statistics
+
+COLUMNS = ("requests", "failed", "min", "mean", "median", "stdev", "P90", "P95", "P99", "P99.9", "max")
+
+
+def command(
+    locustfile: str, concurrent: int, requests: int, rules: Sequence[str], options: Sequence[str]
+) -> list[str]:
+    """The locust command line of a benchmark."""
+    load = ["-u", str(concurrent), "-r", str(concurrent), "--total-iterations", str(requests)]
+    judged = [part for rule in rules for part in ("--threshold", rule)]
+    quiet = ["--headless", "--only-summary", "--exact-mix", "--wait", "0s"]
+    return ["locust", "-f", locustfile, *quiet, *load, *judged, *options]
+
+
+def run(line: Sequence[str]) -> tuple[RunRecord, Path]:
+    """Run the command line to its end; its record and folder. Progress shows on standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", *line, "--loglevel", "WARNING"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    folder = Path(done.stdout.rstrip().rpartition("Results: ")[2] or ".")
+    record = folder / "run.json"
+    if not record.is_file():
+        error = GauntletError([])
+        error.exit_code = done.returncode or GauntletError.exit_code  # type: ignore[assignment]
+        raise error
+    return RunRecord.model_validate_json(record.read_text()), folder
+
+
+def table(record: RunRecord, console: Console) -> None:
+    """Print totals, the table in milliseconds, threshold checks and the verdict."""
+    total = record.total
+    console.print(f"Target: {record.target}")
+    console.print(
+        f"{total.requests} requests, {total.requests - total.failures} successful "
+        f"({(1 - total.fail_ratio) * 100:.2f}%), {record.duration:.2f} s, "
+        f"{total.rps:.2f} requests/second"
+    )
+    grid = Table("endpoint (times in ms)", box=None, pad_edge=False)
+    for column in COLUMNS:
+        grid.add_column(column, justify="right")
+    for one in (*record.endpoints, total):
+        grid.add_row(f"{one.method} {one.name}".strip(), *_cells(one))
+    console.print(grid)
+    for check in record.thresholds:
+        mark, style = ("✓", "green") if check.held else ("✗", "red")
+        console.print(Text(f"{mark} {check.rule} — {check.shown}", style))
+    for failure in record.failures:
+        console.print(Text(f"{failure.count} x {failure.name}: {failure.text}", "red"))
+    console.print(" ".join((record.outcome.verdict, *record.outcome.reasons)))
+
+
+def _cells(one: Statistics) -> list[str]:
+    percentile = one.percentiles_ms
+    times = [one.min_ms, one.avg_ms, percentile["p50"], one.stdev_ms]
+    times += [percentile[name] for name in ("p90", "p95", "p99", "p99.9")]
+    return [str(one.requests), str(one.failures), *(f"{ms:.1f}" for ms in (*times, one.max_ms))]

@@ -1,0 +1,152 @@
+"""Before the load: a real call per endpoint kind, and no load on what is protected."""
+
+import pytest
+
+from tests.e2e.support import LOCUSTFILE, Lab, Target, free_port
+
+pytestmark = pytest.mark.e2e
+
+KINDS = {"GET /health", "POST /predict", "POST /predict with image"}
+
+
+@pytest.fixture
+def nobody() -> str:
+    """An address of this machine where nobody listens."""
+    return f"http://127.0.0.1:{free_port()}"
+
+
+def test_an_unreachable_target_is_warned_of_and_the_load_starts(lab: Lab, nobody: str) -> None:
+    lab.profile("tiny", thresholds=["fail_ratio <= 1%"])
+    ended = lab.run("--load-profile", "tiny", "--host", nobody)
+    assert (ended.code, lab.verdict) == (3, "FAIL"), ended
+    assert {one.partition(" got no answer")[0] for one in lab.record["preflight"]} == KINDS
+    assert ended.errors.count("WARNING/gauntlet.preflight: preflight: ") == len(KINDS)
+    assert lab.record["total"]["failures"] == lab.record["total"]["requests"] > 0
+
+
+def test_strict_ends_with_5_where_nobody_answers(lab: Lab, nobody: str) -> None:
+    ended = lab.run("-t", "2s", "--host", nobody, "--preflight", "strict")
+    assert ended.code == 5
+    assert {line.partition(" got no answer")[0] for line in ended.mistakes} == {
+        f"preflight: {kind}" for kind in KINDS
+    }
+    assert not lab.results
+
+
+@pytest.mark.parametrize(
+    ("fault", "lines"),
+    [
+        pytest.param(
+            ["--fault-missing-image", "100%"],
+            ["preflight: POST /predict with image answered wrongly: missing image"],
+            id="one kind",
+        ),
+        pytest.param(
+            ["--fault-runtime-error", "100%"],
+            [
+                "preflight: POST /predict answered wrongly: status",
+                "preflight: POST /predict with image answered wrongly: status",
+            ],
+            id="two kinds",
+        ),
+    ],
+)
+def test_strict_says_which_answer_is_wrong_and_sends_no_load(
+    lab: Lab, fault: list[str], lines: list[str]
+) -> None:
+    target = lab.target(*fault)
+    ended = lab.run("-t", "2s", "--host", target.address, "--preflight", "strict")
+    assert ended.code == 5
+    assert [line.partition(": expected")[0] for line in ended.mistakes] == lines
+    assert target.requests <= 4
+
+
+def test_strict_lets_a_well_target_pass_and_asks_each_kind_once(lab: Lab) -> None:
+    target = lab.target()
+    ended = lab.run(
+        "-u", "1", "-t", "2s", "-s", "10", "--host", target.address, "--preflight", "strict"
+    )
+    assert (ended.code, lab.record["preflight"]) == (0, []), ended
+    assert target.requests - lab.record["total"]["requests"] == 4
+
+
+def test_only_the_kinds_that_tags_choose_are_asked(lab: Lab) -> None:
+    target = lab.target("--fault-runtime-error", "100%")
+    chosen = "--tags", "health", "--preflight", "strict"
+    ended = lab.run("-t", "2s", "--host", target.address, *chosen)
+    assert ended.code == 0, ended
+    assert target.counts()["/predict"]["requests"] == 0
+
+
+def test_off_asks_nothing(lab: Lab) -> None:
+    target = lab.target()
+    ended = lab.run("-t", "2s", "-s", "10", "--host", target.address, "--preflight", "off")
+    assert ended.code == 0, ended
+    assert target.requests == lab.record["total"]["requests"]
+
+
+def check_is_refused(lab: Lab, target: Target, *options: str, **variables: str) -> None:
+    """One line, exit code 2, and the target saw nothing."""
+    ended = lab.run("-t", "2s", *options, **variables)
+    assert ended.code == 2, ended
+    assert ended.mistakes == [
+        "host: expected an address that is not protected, got one of environment shop; "
+        "--allow-protected allows it"
+    ]
+    assert target.requests == 0
+    assert not lab.results
+
+
+def test_production_is_refused(lab: Lab) -> None:
+    ended = lab.run("-t", "2s", "--environment", "production")
+    assert ended.code == 2, ended
+    assert "got one of environment production" in ended.mistakes[0]
+
+
+def test_a_protected_environment_is_refused(lab: Lab) -> None:
+    target = lab.target()
+    lab.environment("shop", target.address, protected=True)
+    check_is_refused(lab, target, "--environment", "shop")
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        pytest.param("http://localhost:{port}", id="as in the file"),
+        pytest.param("http://localhost:{port}/", id="with a slash"),
+        pytest.param("HTTP://LocalHost:{port}", id="in capitals"),
+        pytest.param("http://localhost.:{port}", id="with the root's dot"),
+        pytest.param("http://localhost:{port}/predict?x=1", id="with a path"),
+        pytest.param("https://localhost:{port}", id="with another scheme"),
+        pytest.param("http://localhost:0{port}", id="with a zero before the port"),
+    ],
+)
+def test_a_host_that_is_protected_is_refused_in_every_spelling(lab: Lab, spelling: str) -> None:
+    target = lab.target()
+    port = target.address.rpartition(":")[2]
+    lab.environment("shop", f"http://localhost:{port}", protected=True)
+    check_is_refused(lab, target, "--host", spelling.format(port=port))
+
+
+def test_a_host_that_is_protected_is_refused_from_the_variable(lab: Lab) -> None:
+    target = lab.target()
+    lab.environment("shop", target.address, protected=True)
+    check_is_refused(lab, target, LOCUST_HOST=target.address)
+
+
+def test_a_host_that_is_protected_is_refused_on_a_user_class(lab: Lab) -> None:
+    target = lab.target()
+    lab.environment("shop", target.address, protected=True)
+    text = LOCUSTFILE.read_text(encoding="utf-8") + f"\n    host = {target.address!r}\n"
+    ended = lab.run("-t", "2s", file=lab.write("own.py", text))
+    assert ended.code == 2, ended
+    assert target.requests == 0
+
+
+def test_allow_protected_lets_the_run_through(lab: Lab) -> None:
+    target = lab.target()
+    lab.environment("shop", target.address, protected=True)
+    ended = lab.run("-t", "2s", "--environment", "shop", "--allow-protected")
+    assert (ended.code, lab.record["environment"]) == (0, "shop"), ended
+    assert lab.record["target"] == target.address
+    assert target.requests > 0

@@ -1,0 +1,99 @@
+"""Thresholds decide the exit code: from a profile, from options and from locust-plugins' checks."""
+
+import pytest
+
+from tests.e2e.support import Lab, broken
+
+pytestmark = pytest.mark.e2e
+
+FAILING = "--fault-5xx", "30%"
+
+
+def rules(lab: Lab) -> list[str]:
+    """What judged the only run."""
+    return [one["rule"] for one in lab.record["thresholds"]]
+
+
+def test_a_pass_with_single_failed_requests_exits_0(lab: Lab) -> None:
+    lab.profile("tiny", thresholds=["fail_ratio <= 90%"])
+    ended = lab.run("--load-profile", "tiny", "--host", lab.target(*FAILING).address)
+    assert (ended.code, lab.verdict) == (0, "PASS"), ended
+    assert lab.record["total"]["failures"] > 0
+
+
+def test_a_broken_threshold_exits_3_and_is_in_every_report(lab: Lab) -> None:
+    lab.profile("tiny", thresholds=["requests < 3", "fail_ratio <= 0%"])
+    ended = lab.run("--load-profile", "tiny")
+    assert (ended.code, lab.verdict) == (3, "FAIL"), ended
+    assert broken(lab.record) == {"requests < 3"}
+    assert "✗ requests < 3 — " in ended.output
+    assert "✓ fail_ratio <= 0% — " in ended.output
+    assert "requests &lt; 3 broke" in (lab.results[0] / "junit.xml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param([], 1, id="Locust's own code"),
+        pytest.param(["--exit-code-on-error", "7"], 7, id="the code asked for"),
+        pytest.param(["--exit-code-on-error", "0"], 0, id="a code that forgives"),
+    ],
+)
+def test_failures_that_no_threshold_judges_exit_as_locust_does(
+    lab: Lab, options: list[str], code: int
+) -> None:
+    ended = lab.run("-u", "2", "-t", "2s", "--host", lab.target(*FAILING).address, *options)
+    assert (ended.code, lab.verdict) == (code, "FAIL"), ended
+    assert rules(lab) == []
+
+
+def test_a_threshold_by_hand_replaces_its_like_and_adds_the_rest(lab: Lab) -> None:
+    lab.profile("tiny", thresholds=["p95 <= 1ms", 'p95("/health") <= 9s', "fail_ratio <= 1%"])
+    by_hand = "--threshold", "p95 <= 9s", "--threshold", "requests >= 1"
+    ended = lab.run("--load-profile", "tiny", *by_hand)
+    assert (ended.code, lab.verdict) == (0, "PASS"), ended
+    assert set(rules(lab)) == {
+        'p95("/health") <= 9s',
+        "fail_ratio <= 1%",
+        "p95 <= 9s",
+        "requests >= 1",
+    }
+
+
+def test_thresholds_also_come_from_the_variable(lab: Lab) -> None:
+    ended = lab.run("-t", "2s", LOCUST_THRESHOLD="[fail_ratio <= 0%, requests < 2]")
+    assert (ended.code, rules(lab)) == (3, ["fail_ratio <= 0%", "requests < 2"]), ended
+
+
+def test_one_threshold_in_the_variable_needs_no_brackets(lab: Lab) -> None:
+    ended = lab.run("-t", "2s", LOCUST_THRESHOLD='p95("/predict*") < 9s')
+    assert (ended.code, rules(lab)) == (0, ['p95("/predict*") < 9s']), ended
+
+
+CHECKS = [
+    pytest.param(["--check-fail-ratio", "0.01"], "fail_ratio", id="fail ratio"),
+    pytest.param(["--check-rps", "100000"], "rps", id="requests per second"),
+    pytest.param(["--check-avg-response-time", "0.001"], "avg", id="mean response time"),
+]
+
+
+@pytest.mark.parametrize(("check", "metric"), CHECKS)
+def test_a_check_of_locust_plugins_that_breaks_exits_3(
+    lab: Lab, check: list[str], metric: str
+) -> None:
+    ended = lab.run("-u", "2", "-t", "2s", "--host", lab.target(*FAILING).address, *check)
+    assert (ended.code, lab.verdict) == (3, "FAIL"), ended
+    assert [one["metric"] for one in lab.record["thresholds"]] == [metric]
+
+
+def test_checks_of_locust_plugins_that_hold_exit_0_in_spite_of_failures(lab: Lab) -> None:
+    checks = "--check-fail-ratio", "0.9", "--check-rps", "1", "--check-avg-response-time", "9000"
+    ended = lab.run("-u", "2", "-t", "2s", "--host", lab.target(*FAILING).address, *checks)
+    assert (ended.code, lab.verdict) == (0, "PASS"), ended
+    assert lab.record["total"]["failures"] > 0
+
+
+def test_invalid_outranks_a_check_of_locust_plugins(lab: Lab) -> None:
+    checks = "--check-rps", "100000", "--threshold", 'avg("/nothing") < 1s'
+    ended = lab.run("-u", "2", "-t", "2s", *checks)
+    assert (ended.code, lab.verdict) == (4, "INVALID"), ended
