@@ -1,5 +1,6 @@
 """Which target a run tests: option over variable over environment file over embedded default."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -13,14 +14,13 @@ from gauntlet.systems import System
 
 def check_address(address: str, system: System | None, allow_protected: bool) -> None:
     """UsageError where load on `address` is not to be, or cannot be, made."""
-    parts = urlsplit(address)
     schemes = system.schemes if system else ()
-    if parts.username or parts.password:
+    if "@" in address:
         raise UsageError(
             "host: expected an address without user and password, got one with; "
             "credentials come from the environment"
         )
-    if schemes and (parts.scheme not in schemes or not parts.hostname):
+    if schemes and not _is_address(address, schemes):
         raise UsageError(f"host: expected an address such as {schemes[0]}://…, got {address!r}")
     guardian = config.protected_by(address)
     if guardian and not allow_protected:
@@ -28,6 +28,14 @@ def check_address(address: str, system: System | None, allow_protected: bool) ->
             f"host: expected an address that is not protected, got one of environment {guardian}; "
             "--allow-protected allows it"
         )
+
+
+def _is_address(text: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # what it says of brackets and ports is in no form of ours
+        return False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,22 @@ from rich.text import Text
 from gauntlet.errors import GauntletError
 from gauntlet.report.record import RunRecord, Statistics
 
-COLUMNS = ("requests", "failed", "min", "mean", "median", "stdev", "P90", "P95", "P99", "P99.9", "max")
+WIDTH = 140
+"""Columns of the table; a narrower terminal wraps its lines rather than lose figures."""
+
+COLUMNS = (
+    "requests",
+    "failed",
+    "min",
+    "mean",
+    "median",
+    "stdev",
+    "P90",
+    "P95",
+    "P99",
+    "P99.9",
+    "max",
+)
 
 
 def command(
@@ -32,7 +47,7 @@ def command(
 def run(line: Sequence[str]) -> tuple[RunRecord, Path]:
     """Run the command line to its end; its record and folder. Progress shows on standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", *line, "--loglevel", "WARNING"],
+        [sys.executable, "-m", *line, "--skip-log-setup"],  # warnings only, and no tables
         stdout=subprocess.PIPE,
         text=True,
         check=False,
@@ -55,12 +70,13 @@ def table(record: RunRecord, console: Console) -> None:
         f"({(1 - total.fail_ratio) * 100:.2f}%), {record.duration:.2f} s, "
         f"{total.rps:.2f} requests/second"
     )
-    grid = Table("endpoint (times in ms)", box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
+    grid.add_column("endpoint (times in ms)", no_wrap=True)
     for column in COLUMNS:
-        grid.add_column(column, justify="right")
+        grid.add_column(column, justify="right", no_wrap=True)
     for one in (*record.endpoints, total):
         grid.add_row(f"{one.method} {one.name}".strip(), *_cells(one))
-    console.print(grid)
+    console.print(grid, width=WIDTH)
     for check in record.thresholds:
         mark, style = ("✓", "green") if check.held else ("✗", "red")
         console.print(Text(f"{mark} {check.rule} — {check.shown}", style))

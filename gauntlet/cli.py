@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gauntlet import __version__, config, curves, scaffold
+from gauntlet import bench as quick
 from gauntlet.commands import enter
 from gauntlet.errors import UsageError
 from gauntlet.systems import SYSTEMS
@@ -95,6 +96,62 @@ def run(
     click.echo(shlex.join(command), err="--json" in locust_options)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", *command])
+
+
+@gauntlet.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
+)
+@click.argument("system")
+@click.option(
+    "-c",
+    "--concurrent",
+    type=click.IntRange(1),
+    help="Users at once. Default: the profile's, else 10.",
+)
+@click.option(
+    "-n",
+    "--requests",
+    type=click.IntRange(1),
+    help="Iterations in all. Default: ten per user of the profile, else 100.",
+)
+@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
+@click.option("-p", "--profile", metavar="NAME", help="Whose users and thresholds to take.")
+@click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run record, not the table.")
+@click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def bench(
+    context: click.Context,
+    system: str,
+    concurrent: int | None,
+    requests: int | None,
+    env: str | None,
+    profile: str | None,
+    url: str | None,
+    as_json: bool,
+    locust_options: tuple[str, ...],
+) -> None:
+    """Benchmark SYSTEM quickly: so many users, so many requests, the mix shuffled, one table."""
+    chosen = find_system(system)
+    given = config.load_profile(profile, chosen) if profile else None
+    rules = (given or config.load_profile("quick", chosen)).thresholds
+    users = concurrent or (given.users if given else 10)
+    options = [*(["--environment", env] if env else []), *(["--host", url] if url else [])]
+    line = quick.command(
+        _shown(scaffold.find_locustfile(chosen.locustfile)),
+        users,
+        requests or (users * 10 if given else 100),
+        [rule.text for rule in rules],
+        [*options, *locust_options],
+    )
+    click.echo(shlex.join(line), err=as_json)
+    record, folder = quick.run(line)
+    if as_json:
+        click.echo(record.model_dump_json(exclude={"histograms", "timeline"}))
+    else:
+        quick.table(record, Console(highlight=False, soft_wrap=True))
+        click.echo(f"Results: {folder}")
+    context.exit(record.outcome.exit_code)
 
 
 @gauntlet.command(name="list")

@@ -8,6 +8,7 @@ top-level key by top-level key, the later over the earlier:
 This module is the only reader of YAML; options and their variables arrive through Locust's parser.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ DEFAULT = "default"
 MIX = "mix"
 _PACKAGE = Path(__file__).resolve().parent
 _PORTS = {"http": 80, "https": 443}
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 
 def roots() -> list[Path]:
@@ -168,7 +170,7 @@ def _origin(address: str) -> tuple[str, int | None]:
     """Host and port of an address; the scheme's own port where none is given."""
     bare = address.strip()
     try:
-        parts = urlsplit(bare if "://" in bare else f"//{bare}")
+        parts = urlsplit(bare if _SCHEME.match(bare) else f"//{bare}")
     except ValueError:
         return bare, None
     try:

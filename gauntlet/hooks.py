@@ -31,8 +31,9 @@ from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.fleet import LastReport, Ledger
 from gauntlet.iterating import Iterations
-from gauntlet.measure.recorder import Recorder
+from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.models import Model
+from gauntlet.phases import Phases
 from gauntlet.preflight import preflight
 from gauntlet.report import console, files, webtab
 from gauntlet.report.record import RunRecord
@@ -106,6 +107,8 @@ class Suite:
         assert environment.runner is not None and environment.parsed_options is not None
         self._parsed = environment.parsed_options
         self.recorder = Recorder(environment)
+        environment.events.test_start.add_listener(self._number)
+        self.phases = Phases(environment, self.recorder)
         self.iterations = Iterations(environment)
         environment.events.test_start.add_listener(self._start)
         if isinstance(environment.runner, WorkerRunner):
@@ -239,6 +242,13 @@ class Suite:
             self.run.start_clock()
         if judging and self.shape:
             self.shape.release()
+        if judging:
+            self.phases.begin(self.shape)
+
+    def _number(self, **_: Any) -> None:
+        """Give the run a number that goes to the workers: what comes late is told apart by it."""
+        if not isinstance(self.environment.runner, WorkerRunner):
+            setattr(self._parsed, RUN, getattr(self._parsed, RUN, 0) + 1)
 
     def _fill_in(self) -> None:
         """Fill what the web form left empty: the host, and Locust's label with the profile."""
@@ -276,6 +286,7 @@ class Suite:
         run = self.run
         if run is None or run.ended:
             return
+        self.phases.end()
         iterated = self.iterations.complete or getattr(
             self.environment.runner, "iteration_target_reached", False
         )

@@ -16,6 +16,7 @@ from locust.runners import STATE_MISSING, LocalRunner, MasterRunner, WorkerRunne
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING, DefaultTaskSet, TaskSet
 
 from gauntlet.iterations import Budget, Gate, deck
+from gauntlet.measure.recorder import RUN
 from gauntlet.verdict import Tally
 
 WANT = "gauntlet_want"
@@ -24,7 +25,6 @@ MORE = "gauntlet_more"
 FIELD = "gauntlet_iterations"
 WATCH_S = 1.0
 LOCAL = "local"
-_RUN = "gauntlet_run"
 
 _current: "Iterations | None" = None
 
@@ -36,7 +36,6 @@ class Iterations:
         global _current
         self._environment = environment
         self._parsed: Any = environment.parsed_options
-        self._runs = 0
         self._question = 0
         self._deck: list[str] = []
         self.gate: Gate | None = None
@@ -80,7 +79,7 @@ class Iterations:
 
     @property
     def _run(self) -> int:
-        return int(getattr(self._parsed, _RUN, 0))
+        return int(getattr(self._parsed, RUN, 0))
 
     # -- every process ---------------------------------------------------------------------------
 
@@ -102,8 +101,6 @@ class Iterations:
             return
         if not isinstance(runner, WorkerRunner):
             self.budget = Budget(total)
-            self._runs += 1
-            setattr(self._parsed, _RUN, self._runs)  # goes to the workers with the other options
         if isinstance(runner, MasterRunner):
             gevent.spawn(self._watch)
         else:

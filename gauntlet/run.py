@@ -18,7 +18,7 @@ import gauntlet
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
-from gauntlet.measure.series import Key
+from gauntlet.measure.series import Key, Series
 from gauntlet.models import Model, Profile
 from gauntlet.report import files, progress
 from gauntlet.report.record import (
@@ -27,9 +27,10 @@ from gauntlet.report.record import (
     IterationCount,
     Moment,
     RunRecord,
-    endpoints,
+    histograms,
     outcome,
     statistics,
+    table,
     threshold_result,
 )
 from gauntlet.thresholds import Check, Threshold, evaluate
@@ -184,6 +185,7 @@ class Run:
             self._environment.runner,
         )
         assert runner is not None and options is not None
+        series = self._recorder.series
         return RunRecord(
             gauntlet=gauntlet.__version__,
             locust=locust.__version__,
@@ -211,8 +213,11 @@ class Run:
             ),
             outcome=outcome(judgement),
             thresholds=tuple(map(threshold_result, checks)),
-            total=statistics(Key("", "Aggregated"), self._recorder.total()),
-            endpoints=tuple(endpoints(self._recorder.series)),
+            total=statistics(Key("", "Aggregated"), Series.merged(series.values())),
+            endpoints=table(series, "name", "method"),
+            servers=table(series, "server"),
+            phases=table(series, "phase"),
+            histograms=histograms(series),
             failures=tuple(
                 Failure(
                     method=row.method, name=row.name, text=str(row.error), count=row.occurrences

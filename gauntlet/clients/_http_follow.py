@@ -1,14 +1,14 @@
 """Calls of more than one exchange: redirects that were allowed, cookies that were asked for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from gauntlet.clients._http_body import Body
 from gauntlet.clients._http_cookies import cookie_field, keep_cookies
 from gauntlet.clients._http_errors import LimitExceeded, Redirected
-from gauntlet.clients._http_plan import Plan, Planner
+from gauntlet.clients._http_plan import Plan, Planner, origin_of
 from gauntlet.clients._http_response import HttpResponse
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -43,12 +43,13 @@ def run(
             keep_cookies(jar, response, plan.url)
         if response.status_code not in REDIRECTS:
             return
+        if len(response.history) >= redirects:
+            response.error = _refusal(response, redirects)
+            return
         try:
-            if len(response.history) >= redirects:
-                raise _refusal(response, redirects)
             call = _next(call, plan, response)
-        except (Redirected, LimitExceeded) as error:
-            response.error = error
+        except Redirected as error:
+            response.error = error.with_traceback(None)
             return
         response.history += (response.status_code,)
         response.redirected_to = call.url
@@ -80,24 +81,20 @@ def _next(call: Call, plan: Plan, response: HttpResponse) -> Call:
         method, body = "GET", None
     if body is not None and body.chunks is not None:
         raise Redirected(status, "needs a generated body again")
-    url = urljoin(plan.url, location.encode("latin-1").decode("utf-8", errors="replace"))
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise Redirected(status, "leads to no web address")
-    return _away(Call(method, url, call.headers, call.cookies, body), plan.url)
+    try:
+        url = urljoin(plan.url, location.encode("latin-1").decode("utf-8", errors="replace"))
+        there = origin_of(url)
+    except ValueError:
+        raise Redirected(status, "leads to no web address") from None
+    following = Call(method, url, call.headers, call.cookies, body)
+    return following if there == plan.origin else _away(following)
 
 
-def _away(call: Call, before: str) -> Call:
+def _away(call: Call) -> Call:
     """Leave secrets behind where a redirect leads to another server."""
-    if _place(call.url) != _place(before):
-        call.cookies = None
-        call.headers = {
-            name: value
-            for name, value in call.headers.items()
-            if name.lower() not in ("authorization", "cookie", "host")
-        }
-    return call
-
-
-def _place(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    headers = {
+        name: value
+        for name, value in call.headers.items()
+        if name.lower() not in ("authorization", "cookie", "host")
+    }
+    return replace(call, headers=headers, cookies=None)

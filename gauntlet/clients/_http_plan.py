@@ -86,9 +86,7 @@ class Planner:
 
     def __init__(self, base_url: str, defaults: tuple[tuple[str, str | bytes | None], ...]) -> None:
         parts = urlsplit(base_url)
-        if parts.scheme.lower() not in _PORTS or not parts.hostname:
-            raise ValueError("base address: expected http://… or https://… with a host")
-        self.origin = _origin(base_url)
+        self.origin = origin_of(base_url)
         host = parts.netloc.rpartition("@")[2]
         self.base_url = f"{parts.scheme}://{host}{parts.path}"
         self._defaults: dict[str, str | bytes | None] = {
@@ -129,7 +127,7 @@ class Planner:
         if not _TOKEN.fullmatch(method):
             raise ValueError(f"method: expected a word such as GET, got {method!r}")
         whole = self.absolute(url)
-        origin = _origin(whole)
+        origin = origin_of(whole)
         fields: dict[str, tuple[str, str | bytes | None]] = {"host": ("Host", _host(origin))}
         given = list(self._defaults.items())
         if origin != self.origin:  # the credentials of the base address are for it alone
@@ -190,11 +188,12 @@ def _encoded(value: str, name: str) -> bytes:
         return value.encode()
 
 
-def _origin(url: str) -> Origin:
+def origin_of(url: str) -> Origin:
+    """Scheme, host and port of a whole address; ValueError where it has none."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
-    if not parts.hostname:
-        raise ValueError("address: expected a host after http:// or https://")
+    if scheme not in _PORTS or not parts.hostname:
+        raise ValueError("address: expected http://… or https://… with a host")
     return Origin(scheme, _ascii(parts.hostname), parts.port or _PORTS[scheme])
 
 

@@ -190,12 +190,15 @@ class _Brotli:
         self._error = error
 
     def feed(self, piece: Buffer) -> Any:
-        rest = bytes(piece)
-        while rest or not self._stream.can_accept_more_data():
+        rest, full = bytes(piece), True
+        while full:
             try:
-                yield self._stream.process(rest, output_buffer_limit=_DECODED_BYTES)
+                decoded = self._stream.process(rest, output_buffer_limit=_DECODED_BYTES)
             except self._error as error:
                 raise ValueError("not brotli") from error
+            yield decoded
+            # The limit is rounded up to the decoder's own blocks.
+            full = len(decoded) >= _DECODED_BYTES and not self._stream.is_finished()
             rest = b""
 
     @property

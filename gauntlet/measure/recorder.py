@@ -1,10 +1,9 @@
 """Listens to Locust's request event and carries the series of all workers to the master.
 
 What a request costs here is a few list appends; the lists are counted up in batches, at the
-latest when somebody reads. A worker's report holds what came since its last one; the master adds it
-up. A single process
-records into the sum itself. One record is made per request, under method, name, server and phase;
-totals are made by merging.
+latest when somebody reads. A worker's report holds what came since its last one; the master adds
+it up. A single process records into the sum itself. One record is made per request, under method,
+name, server and phase; totals are made by merging.
 
 What a request's Locust `context` may tell besides:
 
@@ -17,7 +16,7 @@ What a request's Locust `context` may tell besides:
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from locust.env import Environment
@@ -150,13 +149,3 @@ class Recorder:
 
     def _run(self) -> int:
         return int(getattr(self._options, RUN, 0))
-
-
-def merge(series: Mapping[Key, Series], *, by: Iterable[str]) -> dict[Key, Series]:
-    """Series merged over every part of the key that `by` does not name."""
-    kept = set(by)
-    found: dict[Key, Series] = {}
-    for key, one in series.items():
-        parts = {name: part if name in kept else "" for name, part in key._asdict().items()}
-        found.setdefault(Key(**parts), Series()).merge(one)
-    return found

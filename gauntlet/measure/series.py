@@ -164,11 +164,10 @@ class Series:
         """One percentile of `percentiles_ms`."""
         return self.percentiles_ms([quantile])[quantile]
 
-    def first_byte_ms(self, quantile: float) -> float | None:
-        """A percentile of the time to first byte in milliseconds; None where none was told."""
-        if not self.first_bytes:
-            return None
-        return _percentiles_us(self.first_bytes, [quantile])[quantile] / 1000
+    def first_bytes_ms(self, quantiles: Iterable[float]) -> dict[float, float]:
+        """Times to first byte in milliseconds by quantile; 0.0 where none was told."""
+        found = _percentiles_us(self.first_bytes, quantiles)
+        return {quantile: us / 1000 for quantile, us in found.items()}
 
     def histogram(self) -> HdrHistogram:
         """The response times as an HdrHistogram of microseconds."""
@@ -193,6 +192,16 @@ def _gridded(us: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
     shifts = np.maximum(bits - _BITS, 0)
     slots, counts = np.unique(whole >> shifts << shifts, return_counts=True)
     return dict(zip(slots.tolist(), counts.tolist(), strict=True))
+
+
+def merge(series: Mapping[Key, Series], *, by: Iterable[str]) -> dict[Key, Series]:
+    """Series merged over every part of the key that `by` does not name."""
+    kept = set(by)
+    found: dict[Key, Series] = {}
+    for key, one in series.items():
+        parts = {name: part if name in kept else "" for name, part in key._asdict().items()}
+        found.setdefault(Key(**parts), Series()).merge(one)
+    return found
 
 
 def as_histogram(counts: Counts) -> HdrHistogram:

@@ -39,6 +39,7 @@ def lines(record: RunRecord) -> list[Text]:
         *(Text(f"  {label}: {_seconds(total, key)}") for label, key in _SHOWN),
         Text(""),
         *_endpoints(record),
+        *_servers(record),
         *_failures(record),
         *_thresholds(record),
         Text(RULE),
@@ -85,12 +86,29 @@ def _endpoints(record: RunRecord) -> list[Text]:
     return [*text, Text("")]
 
 
+def _servers(record: RunRecord) -> list[Text]:
+    if not record.servers:
+        return []
+    width = max(len("Servers:"), *(len(one.server) for one in record.servers))
+    head = (
+        f"{'Servers:':<{width + 2}} {'requests':>9} {'success':>8} {'avg':>9} {'P50':>9} {'P95':>9}"
+    )
+    text = [Text(head)]
+    for one in record.servers:
+        times = f"{one.avg_ms / 1000:>8.3f}s {_seconds(one, 'p50'):>9} {_seconds(one, 'p95'):>9}"
+        row = f"  {one.server:<{width}} {one.requests:>9} {_success(one):>8} {times}"
+        text.append(Text(row))
+    return [*text, Text("")]
+
+
 def _failures(record: RunRecord) -> list[Text]:
     rows = sorted(record.failures, key=lambda failure: -failure.count)
     found = [f"{row.count} x {row.method} {row.name}: {row.text}" for row in rows[:10]]
     found += [f"{count} x {error}" for error, count in list(record.user_errors.items())[:10]]
     text = [Text("  " + " ".join(one.split()), "red") for one in found]
-    return [Text("Failures:"), *text, Text("")] if text else []
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in record.total.outcomes.items())
+    classes = [Text(f"  by class: {counts}")] if counts else []
+    return [Text("Failures:"), *text, *classes, Text("")] if text else []
 
 
 def _thresholds(record: RunRecord) -> list[Text]:

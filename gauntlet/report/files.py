@@ -10,7 +10,7 @@ from locust.env import Environment
 from locust.html import get_html_report
 
 from gauntlet.errors import UsageError
-from gauntlet.report import junit
+from gauntlet.report import histograms, junit, tables
 from gauntlet.report.record import RunRecord
 
 
@@ -77,3 +77,6 @@ def write(record: RunRecord, folder: Path) -> None:
     """Write the run record and what is made from it alone."""
     (folder / "run.json").write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
     junit.write(record, folder / "junit.xml")
+    histograms.write(record, folder / "histograms.hlog")
+    if record.servers:
+        tables.write(record.servers, folder / "servers.csv")

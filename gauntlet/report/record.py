@@ -4,12 +4,12 @@
 milliseconds where a name ends in `_ms`, else in seconds; ratios are 0.0 to 1.0; moments are UTC.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from gauntlet.measure.series import Key, Series
+from gauntlet.measure.series import Key, Series, merge
 from gauntlet.thresholds import Check
 from gauntlet.verdict import Judgement
 
@@ -46,19 +46,41 @@ class ThresholdResult(Part):
 
 
 class Statistics(Part):
-    """Counts and response times of one endpoint, or of the whole run."""
+    """Counts and response times of one endpoint, server or phase, or of the whole run.
+
+    `outcomes` counts failures by class; `first_byte_ms` holds percentiles of the time to first
+    byte where it was measured.
+    """
 
     method: str
     name: str
+    server: str
+    phase: str
     requests: int
     failures: int
     fail_ratio: float
     rps: float
     avg_ms: float
+    stdev_ms: float
     min_ms: float
     max_ms: float
     percentiles_ms: dict[str, float]
+    first_byte_ms: dict[str, float] | None
     received_bytes: int
+    sent_bytes: int
+    retries: int
+    verified: int
+    outcomes: dict[str, int]
+
+
+class Histogram(Part):
+    """The response times of one series: an HdrHistogram of microseconds in its own coding."""
+
+    method: str
+    name: str
+    server: str
+    phase: str
+    hdr: str
 
 
 class Failure(Part):
@@ -123,6 +145,9 @@ class RunRecord(Part):
     thresholds: tuple[ThresholdResult, ...]
     total: Statistics
     endpoints: tuple[Statistics, ...]
+    servers: tuple[Statistics, ...]
+    phases: tuple[Statistics, ...]
+    histograms: tuple[Histogram, ...]
     failures: tuple[Failure, ...]
     user_errors: dict[str, int]
     preflight: tuple[str, ...]
@@ -156,23 +181,44 @@ def threshold_result(check: Check) -> ThresholdResult:
 
 def statistics(key: Key, series: Series) -> Statistics:
     """A series as the record keeps it."""
-    found = series.percentiles_ms(QUANTILES) if series.requests else dict.fromkeys(QUANTILES, 0.0)
+    found = series.percentiles_ms(QUANTILES)
     return Statistics(
-        method=key.method,
-        name=key.name,
+        **key._asdict(),
         requests=series.requests,
         failures=series.failures,
         fail_ratio=series.fail_ratio,
         rps=series.rps,
         avg_ms=series.avg_ms,
+        stdev_ms=series.stdev_ms,
         min_ms=series.min_ms,
         max_ms=series.max_ms,
-        percentiles_ms={f"p{quantile:g}": value for quantile, value in found.items()},
+        percentiles_ms=_named(found),
+        first_byte_ms=_named(series.first_bytes_ms(QUANTILES)) if series.first_bytes else None,
         received_bytes=series.received,
+        sent_bytes=series.sent,
+        retries=series.retries,
+        verified=series.verified,
+        outcomes=dict(sorted(series.outcomes.items())),
     )
 
 
-def endpoints(series: Mapping[Key, Series]) -> Iterable[Statistics]:
-    """Every endpoint, by name."""
-    for key in sorted(series, key=lambda key: (key.name, key.method)):
-        yield statistics(key, series[key])
+def table(series: Mapping[Key, Series], *by: str) -> tuple[Statistics, ...]:
+    """Statistics over the named parts of the key, in order; what has none of them is left out.
+
+    Endpoints are `table(series, "name", "method")`. Phases stay in the order they came in.
+    """
+    merged = {key: one for key, one in merge(series, by=by).items() if any(key)}
+    keys = merged if by == ("phase",) else sorted(merged, key=lambda key: (key.name, key))
+    return tuple(statistics(key, merged[key]) for key in keys)
+
+
+def histograms(series: Mapping[Key, Series]) -> tuple[Histogram, ...]:
+    """Every series' histogram."""
+    return tuple(
+        Histogram(**key._asdict(), hdr=one.histogram().encode().decode())
+        for key, one in sorted(series.items())
+    )
+
+
+def _named(percentiles: Mapping[float, float]) -> dict[str, float]:
+    return {f"p{quantile:g}": value for quantile, value in percentiles.items()}

@@ -211,7 +211,7 @@ def test_a_file_that_became_shorter_is_an_error_of_the_caller(
             file.truncate(0)
             return peer.hold()
 
-        server._handlers["/early-ok"] = shrink
+        server.handlers["/early-ok"] = shrink
         with pytest.raises(ValueError, match="became shorter"):
             client.request("POST", "/early-ok", data=file)
 
@@ -293,7 +293,7 @@ def test_a_body_may_be_kept_compared_hashed_saved_streamed_or_dropped(
 def test_the_body_of_an_error_is_kept_whatever_was_wanted(
     client: HttpClient, server: Torture, tmp_path: Path
 ) -> None:
-    server._handlers["/sorry"] = raw(b"HTTP/1.1 500 Oh\r\nContent-Length: 3\r\n\r\nwhy")
+    server.handlers["/sorry"] = raw(b"HTTP/1.1 500 Oh\r\nContent-Length: 3\r\n\r\nwhy")
     for options in ({"expect": b"x"}, {"sink": Save(tmp_path / "no")}, {"stream": True}):
         response = client.request("GET", "/sorry", **options)  # type: ignore[arg-type]
         assert (response.status_code, response.content) == (500, b"why")
@@ -327,7 +327,7 @@ def test_a_stream_that_is_given_up_gives_its_connection_up(
 def test_an_answer_without_a_body_leaves_the_connection_usable(
     client: HttpClient, server: Torture, method: str, answer: bytes, status: int
 ) -> None:
-    server._handlers["/empty"] = raw(answer)
+    server.handlers["/empty"] = raw(answer)
     for _ in range(2):
         response = client.request(method, "/empty")
         assert (response.status_code, response.content, response.error) == (status, b"", None)
@@ -341,7 +341,7 @@ def test_interim_answers_are_passed_over(client: HttpClient, server: Torture) ->
         peer.send(b"/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         return True
 
-    server._handlers["/hints"] = hints
+    server.handlers["/hints"] = hints
     response = client.request("GET", "/hints")
     assert (response.status_code, response.content) == (200, b"ok")
     assert "link" not in response.headers
@@ -351,10 +351,10 @@ def test_an_interim_answer_does_not_end_an_upload(client: HttpClient, server: To
     def patient(peer: Peer) -> bool:
         peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         gevent.sleep(0.01)
-        peer.body = peer._read_body()
+        peer.body = peer.read_body()
         return peer.answer(b"%d" % len(peer.body))
 
-    server._handlers["/early-ok"] = patient
+    server.handlers["/early-ok"] = patient
     response = client.request("POST", "/early-ok", data=bytes(8 << 20))
     assert (response.error, response.content) == (None, b"%d" % (8 << 20))
     assert client.request("GET", "/ok?x").content == b"x"
@@ -379,14 +379,14 @@ def test_trailers_are_there(client: HttpClient) -> None:
 def test_a_connection_is_kept_as_the_answer_says(
     client: HttpClient, server: Torture, fields: bytes, connections: int
 ) -> None:
-    server._handlers["/some"] = raw(fields + b"\r\nContent-Length: 2\r\n\r\nok")
+    server.handlers["/some"] = raw(fields + b"\r\nContent-Length: 2\r\n\r\nok")
     for _ in range(3):
         assert client.request("GET", "/some").content == b"ok"
     assert server.accepted == connections
 
 
 def test_an_answer_reads_like_one_of_requests(client: HttpClient, server: Torture) -> None:
-    server._handlers["/text"] = raw(
+    server.handlers["/text"] = raw(
         b"HTTP/1.1 200 Fine\r\nContent-Type: text/plain; charset=latin-1\r\nSet-Cookie: a=b\r\n"
         b"Set-Cookie: c=d\r\nContent-Length: 1\r\n\r\n\xfc"
     )
@@ -435,7 +435,7 @@ def test_a_coding_is_undone_if_it_was_asked_for(
     def handler(peer: Peer) -> bool:
         return peer.answer(CODED[coding], fields=f"Content-Encoding: {name}\r\n")
 
-    server._handlers["/coded"] = handler
+    server.handlers["/coded"] = handler
     assert client.request("GET", "/coded").content == CODED[coding]
     wanted = {"Accept-Encoding": name}
     response = client.request("GET", "/coded", headers=wanted)
@@ -448,7 +448,7 @@ def test_a_coding_is_undone_if_it_was_asked_for(
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_a_coding_that_lies_is_refused(client: HttpClient, server: Torture, coding: str) -> None:
     for body in (b"not coded at all", CODED.get(coding, b"")[:-20]):
-        server._handlers["/coded"] = lambda peer, body=body: peer.answer(  # type: ignore[misc]
+        server.handlers["/coded"] = lambda peer, body=body: peer.answer(  # type: ignore[misc]
             body, fields=f"Content-Encoding: {coding}\r\n"
         )
         response = client.request("GET", "/coded", headers={"Accept-Encoding": coding})
@@ -458,7 +458,7 @@ def test_a_coding_that_lies_is_refused(client: HttpClient, server: Torture, codi
 def test_a_bomb_does_not_go_off(server: Torture) -> None:
     bomb = zlib.compressobj(wbits=31)
     coded = bomb.compress(bytes(64 << 20)) + bomb.flush()
-    server._handlers["/bomb"] = lambda peer: peer.answer(coded, fields="Content-Encoding: gzip\r\n")
+    server.handlers["/bomb"] = lambda peer: peer.answer(coded, fields="Content-Encoding: gzip\r\n")
     client = HttpClient(server.url, rules=Rules(limits=Limits(kept=1 << 20)))
     response = client.request("GET", "/bomb", headers={"Accept-Encoding": "gzip"})
     assert isinstance(response.error, LimitExceeded)
@@ -501,7 +501,7 @@ def _closing(after: int) -> Handler:
 def test_a_request_on_a_closed_connection_is_sent_again_once(
     client: HttpClient, server: Torture
 ) -> None:
-    server._handlers["/flaky"] = _closing(1)
+    server.handlers["/flaky"] = _closing(1)
     assert client.request("GET", "/flaky").resent == 0
     again = client.request("GET", "/flaky")
     assert (again.content, again.resent, again.error) == (b"fine", 1, None)
@@ -521,7 +521,7 @@ def test_a_new_connection_is_not_tried_twice(client: HttpClient, server: Torture
 def test_what_may_have_been_done_is_not_sent_again(
     client: HttpClient, server: Torture, method: str, data: bytes | None
 ) -> None:
-    server._handlers["/flaky"] = _closing(1)
+    server.handlers["/flaky"] = _closing(1)
     assert client.request("GET", "/flaky").error is None
     response = client.request(method, "/flaky", data=data)
     assert isinstance(response.error, ConnectionLost) and response.resent == 0
@@ -533,7 +533,7 @@ def test_a_connection_closed_while_idle_costs_nothing(client: HttpClient, server
         peer.answer(b"bye")
         return False
 
-    server._handlers["/goodbye"] = goodbye
+    server.handlers["/goodbye"] = goodbye
     client.request("GET", "/goodbye")
     server.await_closed()
     gevent.sleep(0.01)  # let the client's watcher see it
@@ -586,7 +586,7 @@ def test_a_server_that_does_not_accept_runs_into_the_connect_deadline() -> None:
         full.listen(0)
         clients = [
             HttpClient(
-                f"http://127.0.0.1:{full.getsockname()[1]}", rules=Rules(Deadlines(0.3, 1, 1))
+                f"http://127.0.0.1:{full.getsockname()[1]}", rules=Rules(Deadlines(0.3, 0.5, 5))
             )
             for _ in range(6)
         ]
@@ -626,6 +626,16 @@ def test_a_slow_generator_runs_into_the_total_deadline(client: HttpClient) -> No
     assert str(response.error) == "answer not complete within the total deadline"
 
 
+def _has_ip_6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _has_ip_6(), reason="this machine has no IPv6")
 def test_an_ip_6_address_is_spoken_to() -> None:
     with Torture({"/echo": echo}, host="::1") as server:
         client = HttpClient(server.url)
@@ -650,7 +660,7 @@ def _redirect(status: int, location: str) -> Handler:
 
 
 def test_a_redirect_is_a_failure_unless_allowed(client: HttpClient, server: Torture) -> None:
-    server._handlers["/old"] = _redirect(302, "/ok?new")
+    server.handlers["/old"] = _redirect(302, "/ok?new")
     refused = client.request("GET", "/old")
     assert str(refused.error) == "redirect 302 was not allowed"
     assert (refused.status_code, refused.ok) == (302, False)
@@ -667,13 +677,13 @@ def test_a_redirect_is_a_failure_unless_allowed(client: HttpClient, server: Tort
 def test_a_redirected_post_follows_the_rules(
     client: HttpClient, server: Torture, status: int, method: str, body: str
 ) -> None:
-    server._handlers["/old"] = _redirect(status, "/echo")
+    server.handlers["/old"] = _redirect(status, "/echo")
     found = asked(client, "POST", "/old", data=b"b", allow_redirects=True)
     assert (found["lines"][0], found["body"]) == (f"{method} /echo HTTP/1.1", body)
 
 
 def test_redirects_come_to_an_end(client: HttpClient, server: Torture) -> None:
-    server._handlers["/round"] = _redirect(307, "/round")
+    server.handlers["/round"] = _redirect(307, "/round")
     response = client.request("GET", "/round", allow_redirects=True)
     assert str(response.error) == "too many redirects"
     assert len(server.requests) == 31
@@ -683,22 +693,22 @@ def test_redirects_come_to_an_end(client: HttpClient, server: Torture) -> None:
     ("location", "data", "text"),
     [
         ("ftp://x/", None, "redirect 307 leads to no web address"),
-        ("http://", None, "redirect 307 leads to no web address"),
+        ("http://[", None, "redirect 307 leads to no web address"),
         ("/ok", iter([b"x"]), "redirect 307 needs a generated body again"),
     ],
-    ids=["another protocol", "no host", "a generated body"],
+    ids=["another protocol", "half an address", "a generated body"],
 )
 def test_some_redirects_cannot_be_followed(
     client: HttpClient, server: Torture, location: str, data: Any, text: str
 ) -> None:
-    server._handlers["/old"] = _redirect(307, location)
+    server.handlers["/old"] = _redirect(307, location)
     response = client.request("POST", "/old", data=data, allow_redirects=True)
     assert isinstance(response.error, Redirected) and str(response.error) == text
 
 
 def test_secrets_stay_behind_when_a_redirect_leaves(server: Torture) -> None:
     with Torture({"/echo": echo}) as other:
-        server._handlers["/away"] = _redirect(307, f"{other.url}/echo")
+        server.handlers["/away"] = _redirect(307, f"{other.url}/echo")
         client = HttpClient(server.url.replace("//", "//u:p@"))
         response = client.request(
             "GET",
@@ -714,7 +724,7 @@ def test_secrets_stay_behind_when_a_redirect_leaves(server: Torture) -> None:
 
 
 def test_cookies_are_kept_only_if_asked_for(server: Torture, client: HttpClient) -> None:
-    server._handlers["/login"] = raw(
+    server.handlers["/login"] = raw(
         b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=1; Path=/\r\nContent-Length: 0\r\n\r\n"
     )
     client.request("GET", "/login")
@@ -790,6 +800,6 @@ def test_a_certificate_for_another_name_is_refused(authority: trustme.CA, truste
 
 def test_a_server_without_tls_fails_the_handshake(server: Torture) -> None:
     client = HttpClient(server.url.replace("http:", "https:"), verify=False)
-    response = client.request("GET", "/ok?x", timeout=5)
+    response = client.request("GET", "/ok?x", timeout=0.3)
     assert isinstance(response.error, HttpError)
     server.await_closed()

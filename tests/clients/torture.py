@@ -3,17 +3,22 @@
     with Torture() as server:
         client = HttpClient(server.url)
 
+    python -m tests.clients.torture
+
 Runs on the hub of the test. `/ok?token` is well behaved and echoes its query; `server.open` counts
 the connections that are open, `server.accepted` all that ever were.
 """
 
+import resource
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import gevent
+from gevent.fileobject import FileObjectThread
 from gevent.server import StreamServer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
@@ -41,7 +46,7 @@ class Peer:
         self.head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         self.method, self.path, _ = self.head.split(b"\r\n")[0].decode("ascii").split(" ")
         if body:
-            self.body = self._read_body()
+            self.body = self.read_body()
         return True
 
     def field(self, name: str) -> str | None:
@@ -88,7 +93,7 @@ class Peer:
         self._buffer += data
         return bool(data)
 
-    def _read_body(self) -> bytes:
+    def read_body(self) -> bytes:
         length = self.field("content-length")
         if (self.field("transfer-encoding") or "") == "chunked":
             return self._read_chunks()
@@ -129,7 +134,7 @@ class Torture:
         context: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
     ) -> None:
-        self._handlers = {**MISDEEDS, **(extra or {})}
+        self.handlers = {**MISDEEDS, **(extra or {})}
         self.accepted = self.open = 0
         self.requests: list[str] = []
         options = {"ssl_context": context} if context else {}
@@ -180,10 +185,10 @@ class Torture:
         path, _, query = peer.path.partition("?")
         self.requests.append(f"{peer.method} {peer.path}")
         if path not in early:
-            peer.body = peer._read_body()
+            peer.body = peer.read_body()
         if path == "/ok":
             return peer.answer(query.encode() if peer.method != "HEAD" else b"")
-        return self._handlers[path](peer)
+        return self.handlers[path](peer)
 
 
 def misdeed(handler: Handler) -> Handler:
@@ -433,3 +438,16 @@ def early_refusal(peer: Peer) -> bool:
 def early_close(peer: Peer) -> bool:
     """Hangs up in the middle of an upload."""
     return peer.reset()
+
+
+def main() -> None:
+    """Run as a process of its own until standard input ends; prints the address first."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with Torture() as server:
+        print(server.url, flush=True)
+        FileObjectThread(sys.stdin).read()
+
+
+if __name__ == "__main__":
+    main()

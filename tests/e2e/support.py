@@ -298,6 +298,16 @@ def broken(record: Json) -> set[str]:
     return {one["rule"] for one in record["thresholds"] if not one["held"]}
 
 
+def check_counts(record: Json, target: Target, users: int, asked: int = 0) -> None:
+    """Every request that the target saw is in the record, but for one in flight per user.
+
+    `asked` are the calls of the preflight. Locust may cut the last request of a user even where
+    `-s` gives it time, if the user's pause ends in the moment of its stop.
+    """
+    unseen = target.requests - asked - record["total"]["requests"]
+    assert 0 <= unseen <= users, (target.counts(), record["total"])
+
+
 def free_port() -> int:
     """A port of the kernel's choice that was free a moment ago."""
     with socket.socket() as probe:

@@ -1,0 +1,298 @@
+"""Bad input of each kind: one line per mistake that says where, what was expected, what was got.
+
+The exit code is 2, nothing is sent to the target and no traceback is shown.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.e2e.support import LOCUSTFILE, MIX, Ended, Json, Lab, Target
+
+pytestmark = pytest.mark.e2e
+
+LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A target that must stay alone."""
+    lab = Lab(tmp_path_factory.mktemp("target"))
+    try:
+        yield lab.target()
+    finally:
+        lab.close()
+
+
+def check(lab: Lab, target: Target, ended: Ended, *lines: str) -> None:
+    """These lines on standard error, in any order, and nothing else happened."""
+    assert ended.code == 2, ended
+    assert sorted(ended.mistakes) == sorted(lines)
+    assert all(map(LINE.fullmatch, lines)), lines
+    assert "Traceback" not in ended.errors
+    assert target.requests == 0
+    assert not list((lab.folder / "results").glob("*/*"))
+
+
+OPTIONS = [
+    pytest.param(
+        "load-profile",
+        "smoek",
+        "profile: expected one of tiny, smoke, quick, standard, endurance, load, spike, stress, "
+        "got 'smoek'; did you mean smoke?",
+        id="profile",
+    ),
+    pytest.param(
+        "environment",
+        "locl",
+        "environment: expected one of embedded, k8s, local, production, got 'locl'; "
+        "did you mean local?",
+        id="environment",
+    ),
+    pytest.param(
+        "threshold",
+        "p95 < 2 parsecs",
+        '--threshold: expected a duration such as "30s" or "1m30s", got \'2 parsecs\'',
+        id="threshold's limit",
+    ),
+    pytest.param(
+        "threshold",
+        "fial_ratio < 1%",
+        "--threshold: expected a metric (fail_ratio, rps, requests, failures, avg, min, max, "
+        "pNN), got 'fial_ratio'; did you mean fail_ratio?",
+        id="threshold's metric",
+    ),
+    pytest.param(
+        "threshold",
+        "faster please",
+        "--threshold: expected a threshold such as 'p95(\"/predict*\") < 2s', got 'faster please'",
+        id="threshold's form",
+    ),
+    pytest.param(
+        "preflight",
+        "stric",
+        "--preflight: expected one of warn, strict, off, got 'stric'; did you mean strict?",
+        id="preflight",
+    ),
+    pytest.param(
+        "seed",
+        "-1",
+        "--seed: expected a whole number from 0 to 2**63 - 1, got '-1'",
+        id="seed",
+    ),
+    pytest.param(
+        "results-dir",
+        "a-file/results",
+        "--results-dir: expected a folder to write to, got 'a-file/results' (Not a directory)",
+        id="folder of results",
+    ),
+    pytest.param(
+        "host",
+        "localhost:8000",
+        "host: expected an address such as http://…, got 'localhost:8000'",
+        id="address without a scheme",
+    ),
+    pytest.param(
+        "host",
+        "ftp://localhost",
+        "host: expected an address such as http://…, got 'ftp://localhost'",
+        id="address of another scheme",
+    ),
+    pytest.param(
+        "host",
+        "http://",
+        "host: expected an address such as http://…, got 'http://'",
+        id="address without a host",
+    ),
+    pytest.param(
+        "host",
+        "http://localhost:99999",
+        "host: expected an address such as http://…, got 'http://localhost:99999'",
+        id="address with a port that is none",
+    ),
+]
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+@pytest.mark.parametrize(("name", "value", "line"), OPTIONS)
+def test_an_option_or_variable(
+    lab: Lab, target: Target, by: str, name: str, value: str, line: str
+) -> None:
+    lab.profile("tiny")
+    lab.write("a-file", "no folder")
+    options = {"host": target.address, "results-dir": "results"}
+    variables: Mapping[str, str] = {}
+    if by == "option":
+        options |= {name: value}
+    else:
+        options.pop(name, None)
+        variables = {f"LOCUST_{name.upper().replace('-', '_')}": value}
+    given = [f"--{option}={text}" for option, text in options.items()]
+    ended = lab.locust("--headless", "-t", "2s", *given, variables=variables).end()
+    check(lab, target, ended, line)
+
+
+def test_user_and_password_in_an_address_are_refused_and_not_repeated(
+    lab: Lab, target: Target
+) -> None:
+    ended = lab.run("-t", "2s", "--host", target.address.replace("//", "//me:secret@"))
+    assert ended.code == 2
+    assert ended.mistakes[0].startswith("host: expected an address without user and password")
+    assert "secret" not in ended.errors + ended.output
+    assert target.requests == 0
+
+
+def test_a_check_of_locust_plugins(lab: Lab, target: Target) -> None:
+    ended = lab.run("-t", "2s", "--host", target.address, "--check-fail-ratio", "7")
+    assert ended.code == 2, ended
+    (line,) = ended.mistakes
+    assert line.startswith("--check-fail-ratio: expected a ratio such as 1% or 0.01, got ")
+    assert target.requests == 0
+
+
+def test_all_mistakes_of_the_command_line_at_once(lab: Lab, target: Target) -> None:
+    wrong = "--threshold", "p95 < x", "--threshold", "p59 > 1", "--preflight", "of", "--seed", "x"
+    ended = lab.run("-t", "2s", "--host", target.address, *wrong)
+    check(
+        lab,
+        target,
+        ended,
+        '--threshold: expected a duration such as "30s" or "1m30s", got \'x\'',
+        '--threshold: expected a duration such as "30s" or "1m30s", got \'1\'',
+        "--preflight: expected one of warn, strict, off, got 'of'; did you mean off?",
+        "--seed: expected a whole number from 0 to 2**63 - 1, got 'x'",
+    )
+
+
+PROFILE = """\
+description: A profile of a test
+users: many
+spawn_rate: 1
+duratoin: 3s
+phases:
+  - {name: Up, duration: 3 parsecs, users: 2}
+thresholds:
+  - p95 < 2 parsecs
+"""
+
+
+def test_all_mistakes_of_a_profile_with_their_lines(lab: Lab, target: Target) -> None:
+    lab.write("profiles/predict/wrong.yaml", PROFILE)
+    ended = lab.run("--load-profile", "wrong", "--host", target.address)
+    assert ended.code == 2, ended
+    found = [line.partition(": expected ")[0] for line in ended.mistakes]
+    file = "profiles/predict/wrong.yaml"
+    assert sorted(found) == [
+        f"{file}:1: duration",
+        f"{file}:2: users",
+        f"{file}:4: duratoin",
+        f"{file}:6: phases[0].duration",
+        f"{file}:6: phases[0].name",
+        f"{file}:8: thresholds[0]",
+    ]
+    assert all(map(LINE.fullmatch, ended.mistakes))
+    assert sum("did you mean duration?" in line for line in ended.mistakes) == 1
+    assert target.requests == 0
+
+
+FILES: list[tuple[str, Json | str, str]] = [
+    (
+        "profiles/predict/tiny.yaml",
+        "users: [1\nduration: 3s\n",
+        "profiles/predict/tiny.yaml:2: expected a comma or ], got ",
+    ),
+    (
+        "profiles/predict/mix.yaml",
+        MIX | {"wait": "1s-x"},
+        'profiles/predict/mix.yaml:14: wait: expected original or an interval such as '
+        "\"0.1s-0.5s\", got '1s-x'",
+    ),
+    (
+        "profiles/predict/mix.yaml",
+        MIX | {"sizes": {"predict": "smal", "image": "small", "large": "large"}},
+        "profiles/predict/mix.yaml:",
+    ),
+    (
+        "profiles/predict/mix.yaml",
+        MIX | {"pictures": {"count": 2, "folder": "no-such-folder"}},
+        "profiles/predict/mix.yaml:",
+    ),
+    (
+        "profiles/environments/shop.yaml",
+        {"description": "x", "protectd": True, "targets": {"predict": "http://localhost"}},
+        "profiles/environments/shop.yaml:2: protectd: expected one of description, protected, "
+        "targets, got 'protectd'; did you mean protected?",
+    ),
+    (
+        "profiles/environments/shop.yaml",
+        {"description": "x", "targets": {"predcit": "http://localhost"}},
+        "profiles/environments/shop.yaml:",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "begin"),
+    FILES,
+    ids=[
+        "no YAML",
+        "a wait time",
+        "a size that is none",
+        "a folder that is none",
+        "an unknown key",
+        "an unknown system",
+    ],
+)
+def test_a_file(lab: Lab, target: Target, name: str, content: Json | str, begin: str) -> None:
+    lab.profile("tiny")
+    lab.environment("shop", "http://localhost:1")
+    lab.write(name, content)
+    ended = lab.run("--load-profile", "tiny", "--environment", "shop", "--host", target.address)
+    assert ended.code == 2, ended
+    (line,) = ended.mistakes
+    assert line.startswith(begin)
+    assert LINE.fullmatch(line), line
+    assert target.requests == 0
+
+
+def test_an_environment_without_a_target_of_the_system(lab: Lab, target: Target) -> None:
+    lab.write("profiles/environments/empty.yaml", {"description": "x", "targets": {}})
+    ended = lab.run("-t", "2s", "--environment", "empty")
+    line = "environment empty: targets: expected a target of predict, got none"
+    check(lab, target, ended, line)
+
+
+def test_a_locustfile_with_a_system_that_is_none(lab: Lab, target: Target) -> None:
+    text = LOCUSTFILE.read_text(encoding="utf-8").replace('="predict"', '="predcit"')
+    ended = lab.run("-t", "2s", "--host", target.address, file=lab.write("own.py", text))
+    line = "system: expected one of predict, got 'predcit'; did you mean predict?"
+    check(lab, target, ended, line)
+
+
+def test_two_locustfiles_of_different_systems(lab: Lab, target: Target) -> None:
+    lab.write("other.py", "import gauntlet\n\ngauntlet.register()\n")
+    lab.write("own.py", LOCUSTFILE.read_text(encoding="utf-8"))
+    ended = lab.run("-t", "2s", "--host", target.address, file="own.py,other.py")
+    line = "register: expected one system per run, got None after predict"
+    check(lab, target, ended, line)
+
+
+def test_an_environment_needs_a_system(lab: Lab, target: Target) -> None:
+    text = LOCUSTFILE.read_text(encoding="utf-8").replace('system="predict"', "")
+    file = lab.write("own.py", text)
+    ended = lab.run("-t", "2s", "--environment", "local", file=file)
+    assert ended.code == 2, ended
+    assert ended.mistakes == [
+        "--environment: expected register(system=…) in the locustfile, got 'local' without a system"
+    ]
+
+
+def test_a_mistake_on_a_master_with_forked_workers_leaves_no_process(
+    lab: Lab, target: Target
+) -> None:
+    process = lab.forked("-t", "2s", "--host", target.address, "--threshold", "p95")
+    ended = process.end()
+    assert ended.code == 2, ended
+    assert [line for line in ended.mistakes if line.startswith("--threshold: expected")]
+    assert target.requests == 0
