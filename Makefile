@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo fmt check schema test e2e bench-predict bench-http lock wheel clean
+.PHONY: help setup demo fmt check schema test e2e bench-predict bench-http bench-measure lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ bench-predict: setup  ## requests per CPU-second of PredictUser next to a plain 
 
 bench-http: setup  ## CPU per request of our HTTP client next to FastHttpUser; needs nginx
 	$(BIN)/python -m benchmarks.http
+
+bench-measure: setup  ## what the measurement costs per request
+	$(BIN)/python -m benchmarks.measure
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

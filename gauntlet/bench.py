@@ -76,7 +76,7 @@ def table(record: RunRecord, console: Console) -> None:
         grid.add_column(column, justify="right", no_wrap=True)
     for one in (*record.endpoints, total):
         grid.add_row(f"{one.method} {one.name}".strip(), *_cells(one))
-    console.print(grid, width=WIDTH)
+    console.print(grid)
     for check in record.thresholds:
         mark, style = ("✓", "green") if check.held else ("✗", "red")
         console.print(Text(f"{mark} {check.rule} — {check.shown}", style))

@@ -149,7 +149,7 @@ def bench(
     if as_json:
         click.echo(record.model_dump_json(exclude={"histograms", "timeline"}))
     else:
-        quick.table(record, Console(highlight=False, soft_wrap=True))
+        quick.table(record, Console(highlight=False, width=quick.WIDTH))
         click.echo(f"Results: {folder}")
     context.exit(record.outcome.exit_code)
 

@@ -49,6 +49,8 @@ YIELD_BYTES = 1 << 22
 """A sender that never has to wait still lets others run after this many bytes."""
 
 PARTS_PER_CALL = 512
+"""Linux takes 1024; the rest goes with the next call."""
+
 NAME_TTL_S = 30.0
 _KEPT_NAMES = 64
 
@@ -184,6 +186,8 @@ class Connection:
 
     def send(self, parts: Sequence[Buffer]) -> int:
         """Send what the kernel takes at once; how many bytes that were."""
+        if len(parts) > PARTS_PER_CALL:
+            parts = parts[:PARTS_PER_CALL]
         try:
             sent: int = self._send(parts)
             return sent

@@ -16,7 +16,7 @@ MIB = 1 << 20
 BLOCK = bytes(256 << 10)
 
 _PREAMBLE = """
-import locust, json, resource, sys
+import locust, gevent, json, resource, sys
 from gauntlet.clients.http import Digest, Drop, HttpClient
 from users.http import Session
 from locust.event import EventHook
@@ -48,7 +48,10 @@ def _huge(connection: Any, _: object) -> None:
     """Swallow an upload, or send a gibibyte."""
     head = connection.recv(65536)
     while b"\r\n\r\n" not in head:
-        head += connection.recv(65536)
+        more = connection.recv(65536)
+        if not more:
+            return
+        head += more
     if head.startswith(b"GET"):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % GIB)
         for _ in range(GIB // len(BLOCK)):
@@ -97,18 +100,26 @@ def _run(script: str, *arguments: str) -> dict[str, float]:
 def test_memory_is_flat_over_200_000_requests(serve: Callable[[Any], str]) -> None:
     found = _run(
         """
-session = Session(url, EventHook())
-errors = 0
-for number in range(210_000):
-    if number == 10_000:
-        before = resident()
-    response = session.get(f"/some/{number}", name="/some/[id]")
-    errors += response.error is not None
+def live(user, requests):
+    return sum(
+        session.get(f"/some/{user}/{number}", name="/some/[id]").error is not None
+        for session in [sessions[user]] for number in range(requests)
+    )
+
+def load(requests):
+    jobs = [gevent.spawn(live, user, requests // len(sessions)) for user in range(len(sessions))]
+    gevent.joinall(jobs, raise_error=True)
+    return sum(job.value for job in jobs)
+
+sessions = [Session(url, EventHook()) for _ in range(20)]
+load(20_000)
+before = resident()
+errors = load(200_000)
 print(json.dumps({"grown": resident() - before, "errors": errors}))
 """,
         serve(_tiny),
     )
-    assert found["errors"] == 210
+    assert found["errors"] == 200
     assert found["grown"] < 8 * MIB
 
 
