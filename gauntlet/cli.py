@@ -215,9 +215,11 @@ def check() -> None:
 
 
 @gauntlet.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
     """Write the locustfiles and profiles into FOLDER, to make them your own."""
+    if folder.is_file():
+        raise UsageError(f"init: expected a folder to write to, got the file {str(folder)!r}")
     try:
         written = scaffold.lay_out(
             folder, [system.locustfile for system in SYSTEMS.values()], config.roots()[-1]

@@ -73,9 +73,22 @@ def locust(
     client: str, work: str, address: str, folder: Path, seconds: int, users: int = 50
 ) -> dict[str, float]:
     """One run of a Locust process."""
-    command = [sys.executable, "-m", "locust", "-f", str(ROOT / "benchmarks/http/http_generators.py")]
+    command = [
+        sys.executable,
+        "-m",
+        "locust",
+        "-f",
+        str(ROOT / "benchmarks/http/http_generators.py"),
+    ]
     command += ["--headless", "--only-summary", "-u", str(users), "-r", str(users)]
-    command += ["-t", f"{seconds + 3}s", "--host", address, "--results-dir", str(folder / "results")]
+    command += [
+        "-t",
+        f"{seconds + 3}s",
+        "--host",
+        address,
+        "--results-dir",
+        str(folder / "results"),
+    ]
     # Its exit code is the verdict on a run that never had a plan; the printed object counts.
     done = subprocess.run(
         command,

@@ -21,7 +21,7 @@ from _socket import (
 from _socket import getaddrinfo as getaddrinfo_now
 from _socket import socket as RawSocket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -103,6 +103,9 @@ class Connection:
         self.used = False
         """Whether it has carried a whole answer."""
         self._armed = False
+        self._receive: Callable[[Buffer], int] = _nothing
+        self._send: Callable[[Sequence[Buffer]], int] = _nothing
+        self._send_one: Callable[[bytes], int] = _nothing
         self._socket: Any = None
         self._waiter: greenlet | None = None
         self._watcher: Any = None
@@ -136,7 +139,8 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
         # Bound methods of the socket, and of this object, would keep both alive.
-        self._socket = self._watcher = self._receive = self._send = self._send_one = None
+        self._socket = self._watcher = None
+        self._receive = self._send = self._send_one = _nothing
 
     def park(self) -> bool:
         """Put the connection aside between two exchanges; False if it cannot be used again."""
@@ -158,7 +162,7 @@ class Connection:
         """Wait for bytes and receive some into `into`; 0 is the end of the stream."""
         if self.tls:  # bytes may wait inside the TLS layer, where no watcher sees them
             try:
-                return int(self._receive(into))
+                return self._receive(into)
             except AGAIN:
                 pass
         while True:
@@ -172,15 +176,14 @@ class Connection:
             finally:
                 self._waiter = None
             try:
-                got: int = self._receive(into)
-                return got
+                return self._receive(into)
             except AGAIN:
                 continue
 
     def peek(self, into: Buffer) -> int | None:
         """What `fill` gives if it need not wait, else None."""
         try:
-            return int(self._receive(into))
+            return self._receive(into)
         except AGAIN:
             return None
 
@@ -189,16 +192,14 @@ class Connection:
         if len(parts) > PARTS_PER_CALL:
             parts = parts[:PARTS_PER_CALL]
         try:
-            sent: int = self._send(parts)
-            return sent
+            return self._send(parts)
         except AGAIN:
             return 0
 
     def send_one(self, part: bytes) -> int:
         """`send` for a request without a body."""
         try:
-            sent: int = self._send_one(part)
-            return sent
+            return self._send_one(part)
         except AGAIN:
             return 0
 
@@ -324,6 +325,11 @@ class Connection:
         return int(self._socket.send(memoryview(first)[:TLS_SLICE_BYTES]))
 
 
+def _nothing(_: object) -> int:
+    """What a connection that is closed receives and sends."""
+    raise OSError(errno.ENOTCONN, "closed")
+
+
 class Unsent:
     """The rest of a request on its way out: views of its parts, never copies."""
 
@@ -385,8 +391,8 @@ def secure_context(verify: bool | str) -> ssl.SSLContext:
     found = _contexts.get(verify)
     if found is None:
         if isinstance(verify, str):
-            kind = "capath" if os.path.isdir(verify) else "cafile"
-            found = gevent.ssl.create_default_context(**{kind: verify})
+            kind: Any = {"capath" if os.path.isdir(verify) else "cafile": verify}
+            found = gevent.ssl.create_default_context(**kind)
         else:
             found = gevent.ssl.create_default_context()
         if not verify:

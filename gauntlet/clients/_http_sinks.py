@@ -207,6 +207,7 @@ class _Brotli:
 
 
 def _brotli() -> _Brotli:
-    import brotli  # late: it comes with geventhttpclient, and hardly anybody asks for it
+    # Late: it comes with Locust's own client, and hardly anybody asks for it.
+    import brotli  # type: ignore[import-untyped]  # has no types
 
     return _Brotli(brotli.Decompressor(), brotli.error)

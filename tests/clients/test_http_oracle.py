@@ -135,9 +135,9 @@ class _Script:
                 response.error = None
             else:
                 return REFUSED
-        fields = [(n.decode().lower(), v.decode("latin-1")) for n, v in response.head.fields]
+        fields = [(name.lower(), value) for name, value in response.head.fields]
         trailers = list(response.trailers.items())
-        return response.status_code, fields, response.content, trailers
+        return response.status_code, _text(fields), response.content, trailers
 
     def _serve(self, connection: Any, _: object) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -178,7 +178,14 @@ def _oracle(method: str, data: bytes) -> Answer | str:
 
 
 def _text(fields: Any) -> list[tuple[str, str]]:
-    return [(name.decode(), value.decode("latin-1")) for name, value in fields]
+    # h11 puts a transfer coding into lower case.
+    return [
+        (
+            name.decode(),
+            (value.lower() if name == b"transfer-encoding" else value).decode("latin-1"),
+        )
+        for name, value in fields
+    ]
 
 
 def _joined(trailers: list[tuple[str, str]]) -> dict[str, str]:

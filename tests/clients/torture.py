@@ -14,7 +14,7 @@ import socket
 import ssl
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -129,15 +129,15 @@ class Torture:
 
     def __init__(
         self,
-        extra: dict[str, Handler] | None = None,
+        extra: Mapping[str, Callable[["Peer"], bool]] | None = None,
         *,
         context: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
     ) -> None:
-        self.handlers = {**MISDEEDS, **(extra or {})}
+        self.handlers: dict[str, Handler] = {**MISDEEDS, **(extra or {})}
         self.accepted = self.open = 0
         self.requests: list[str] = []
-        options = {"ssl_context": context} if context else {}
+        options: Any = {"ssl_context": context} if context else {}
         self._server = StreamServer((host, 0), self._serve, backlog=4096, **options)
         self._scheme = "https" if context else "http"
 
@@ -151,12 +151,12 @@ class Torture:
     @property
     def port(self) -> int:
         """The port that the kernel chose."""
-        return int(self._server.server_port)
+        return int(self._server.server_port or 0)
 
     @property
     def url(self) -> str:
         """Its address."""
-        host = self._server.server_host
+        host = self._server.server_host or ""
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def await_closed(self, open_: int = 0) -> None:
@@ -446,7 +446,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with Torture() as server:
         print(server.url, flush=True)
-        FileObjectThread(sys.stdin).read()
+        FileObjectThread(sys.stdin.fileno()).read()
 
 
 if __name__ == "__main__":

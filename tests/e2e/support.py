@@ -331,6 +331,18 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def answers(port: int) -> bool:
+    """Whether Locust's page is there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
 def wait_until_gone(processes: Sequence[psutil.Process]) -> None:
     """Fails if one of the processes still runs at the deadline."""
     _, alive = psutil.wait_procs(list(processes), timeout=DEADLINE_S)

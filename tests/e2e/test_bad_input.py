@@ -205,7 +205,7 @@ FILES: list[tuple[str, Json | str, str]] = [
     (
         "profiles/predict/mix.yaml",
         MIX | {"wait": "1s-x"},
-        'profiles/predict/mix.yaml:14: wait: expected original or an interval such as '
+        "profiles/predict/mix.yaml:14: wait: expected original or an interval such as "
         "\"0.1s-0.5s\", got '1s-x'",
     ),
     (
@@ -216,7 +216,7 @@ FILES: list[tuple[str, Json | str, str]] = [
     (
         "profiles/predict/mix.yaml",
         MIX | {"pictures": {"count": 2, "folder": "no-such-folder"}},
-        "profiles/predict/mix.yaml:",
+        "no-such-folder: expected a folder with pictures, got ",
     ),
     (
         "profiles/environments/shop.yaml",
