@@ -44,7 +44,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of a clean environment that holds the wheel and what is locked."""
     home = tmp_path_factory.mktemp("clean") / "venv"
     run(sys.executable, "-m", "venv", home, cwd=home.parent)
-    pip = [home / "bin" / "python", "-m", "pip", "install", "-qq", "--no-deps"]
+    pip: list[str | Path] = [home / "bin" / "python", "-m", "pip", "install", "-qq", "--no-deps"]
     run(*pip, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=home.parent)
     run(*pip, wheel, cwd=home.parent)
     return home / "bin"
@@ -86,7 +86,7 @@ def test_gauntlet_run_works_in_an_empty_folder(installed: Path, tmp_path: Path) 
 
 def test_gauntlet_init_makes_a_folder_that_runs(installed: Path, tmp_path: Path) -> None:
     run(installed / "gauntlet", "init", "mine", cwd=tmp_path)
-    locust = [installed / "locust", "-f", "predict_mix.py", "--headless", "-u2", "-r2", "-t4s"]
+    locust: list[str | Path] = [installed / "locust", "-f", "predict_mix.py", "--headless", "-u2", "-r2", "-t4s"]
     assert "✓ PASS" in run(*locust, cwd=tmp_path / "mine").stdout
     again = run(installed / "gauntlet", "init", "mine", cwd=tmp_path, code=2)
     assert len(again.stderr.splitlines()) == 1

@@ -8,6 +8,7 @@ answers cost one dictionary look-up. llhttp runs in its strict mode: folded line
 doubled or contradicting lengths and a length beside Transfer-Encoding are all refused.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -17,6 +18,7 @@ from gauntlet.clients._http_errors import BadResponse
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _KEPT_HEADS = 512
 _KEPT_HEAD_BYTES = 2048
 
@@ -124,6 +126,8 @@ def _parse(raw: bytes) -> AnswerHead:
         raise BadResponse("answer switches protocols unasked") from None
     except HttpParserError:
         raise BadResponse("head is not valid HTTP/1.1") from None
+    if _CONTROL.search(collector.reason):  # the one place where llhttp lets them pass
+        raise BadResponse("head is not valid HTTP/1.1")
     status, version = parser.get_status_code(), parser.get_http_version()
     if not collector.complete or version not in ("1.0", "1.1") or not 100 <= status <= 999:
         raise BadResponse("head is not valid HTTP/1.1")

@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from flask import Flask, Response, before_render_template, jsonify, request
 from locust import LoadTestShape, User
 from locust.env import Environment
-from locust.runners import STATE_RUNNING, STATE_SPAWNING
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -118,13 +118,24 @@ class StartForm:
                 self._prepare()
             elif run.ended:
                 raise UsageError("the last run is still being judged; start again in a moment")
-            else:  # new numbers for a run that goes on: it keeps its shape
-                self._pick(self._name_of(self._environment.shape_class))
+            else:
+                self._keep()
         except GauntletError as error:
             return jsonify({"success": False, "message": "; ".join(error.mistakes)})
         return None
 
+    def _keep(self) -> None:
+        """Take new numbers for a run that goes on: it keeps its shape and its host."""
+        if request.form.get("host") not in (None, "", self._environment.host):
+            raise UsageError("host: expected that of the run that goes on, got another; stop first")
+        self._pick(self._name_of(self._environment.shape_class))
+
     def _prepare(self) -> None:
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            raise UsageError(
+                "workers: expected one that is ready, got none; start again when it is"
+            )
         picked = request.form.get("shape_class", DEFAULT)
         name = self._first if picked == DEFAULT else self._labels().get(picked, picked)
         shape = self._shapes.get(name)

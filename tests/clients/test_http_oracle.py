@@ -24,7 +24,7 @@ REFUSED = "refused"
 STRICTER = {
     "a line that ends without a carriage return": rb"(?<!\r)\n",
     "a folded field": rb"\r\n[ \t]",
-    "a control character": rb"[\x01-\x08\x0b\x0c\x0e-\x1f]",
+    "a control character": rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]",
     "a carriage return on its own": rb"\r(?!\n)",
     "two lengths, even if equal": rb"(?is)content-length:.*content-length:",
     "a list of lengths": rb"(?i)content-length:[^\r\n]*,",

@@ -1,6 +1,7 @@
 """Whatever a server does, a call ends with one bounded text, and the next call is clean."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import gevent
 import pytest
@@ -73,6 +74,14 @@ def server() -> Iterator[Torture]:
 def patience() -> Iterator[None]:
     with gevent.Timeout(PATIENCE_S):
         yield
+
+
+def test_the_document_names_every_text() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "http-client.md").read_text()
+    for kind, text in [case for case in [*CASES.values(), *UPLOADS.values()] if case]:
+        assert f"`{kind.__name__}`" in page
+        if not issubclass(kind, ConnectionLost | BadStatus):
+            assert text in page
 
 
 def test_every_misdeed_has_its_case() -> None:

@@ -1,6 +1,7 @@
 """Series of response times: as exact as they say, and the same however they were gathered."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
 import msgpack  # type: ignore[import-untyped]  # ships no types
@@ -29,7 +30,9 @@ def gathered(rows: list[tuple[float, bool, float, int]]) -> Series:
 
 
 def of_times(times_ms: list[float]) -> Series:
-    return gathered([(ms, False, 1e9, 0) for ms in times_ms])
+    series = Series()
+    series.add_many(times_ms, [1e9] * len(times_ms), 0)
+    return series
 
 
 # -- the grid ------------------------------------------------------------------------------------
@@ -62,6 +65,21 @@ def test_the_grid_has_these_steps(us: int, lowest: int) -> None:
 def test_the_grid_is_never_off_by_more_than_a_thousandth(us: int) -> None:
     assert us - us / 1000 <= grid(us) <= us
     assert grid(grid(us)) == grid(us)
+
+
+@given(st.lists(st.integers(0, 2 * HIGHEST_US), max_size=50))
+def test_times_are_counted_on_the_grid(raw_us: list[int]) -> None:
+    series = of_times([us / 1000 for us in raw_us])
+    assert series.counts == Counter(grid(min(us, HIGHEST_US)) for us in raw_us)
+
+
+@given(requests)
+def test_many_at_once_are_the_same_as_one_by_one(
+    rows: list[tuple[float, bool, float, int]],
+) -> None:
+    many = Series(failures=sum(row[1] for row in rows))
+    many.add_many([row[0] for row in rows], [row[2] for row in rows], sum(row[3] for row in rows))
+    assert same(many, gathered(rows))
 
 
 # -- percentiles ---------------------------------------------------------------------------------

@@ -12,21 +12,26 @@ from gauntlet.report.record import RunRecord
 from gauntlet.thresholds import evaluate, parse
 from gauntlet.verdict import Evidence, judge
 
-Measured = Mapping[tuple[str, str], Sequence[float]]
+Measured = Mapping[tuple[str, ...], Sequence[float]]
 MakeRecord = Callable[..., RunRecord]
 
 
 def _series(times_ms: Sequence[float]) -> Series:
-    """One request every half second; a negative time is a failed one's."""
+    """One request every half second; a negative time is one's that failed for its status."""
     series = Series()
     for index, ms in enumerate(times_ms):
         series.add(abs(ms), ms < 0, 1_790_000_000 + index / 2, 1000)
+        if ms < 0:
+            series.add_outcome("status")
     return series
 
 
 @pytest.fixture
 def make_record() -> MakeRecord:
-    """Judge measured times under rules: `make_record({("GET", "/a"): [10, -20]}, ["p95 < 2s"])`."""
+    """Judge measured times under rules: `make_record({("GET", "/a"): [10, -20]}, ["p95 < 2s"])`.
+
+    A key may go on with a server and a phase.
+    """
 
     def make(
         measured: Measured,
@@ -76,7 +81,10 @@ def make_record() -> MakeRecord:
             outcome=record.outcome(judgement),
             thresholds=tuple(map(record.threshold_result, checks)),
             total=record.statistics(Key("", "Aggregated"), total),
-            endpoints=tuple(record.endpoints(series)),
+            endpoints=record.table(series, "name", "method"),
+            servers=record.table(series, "server"),
+            phases=record.table(series, "phase"),
+            histograms=record.histograms(series),
         )
 
     return make

@@ -85,6 +85,7 @@ def test_a_run_that_fails(make_record: MakeRecord) -> None:
         Failures:
           1 x POST /predict: status: expected 200, got 503
           2 x KeyError('a')
+          by class: 1 status
 
         Threshold Checks:
           ✓ p95 <= 2s — 1.1s, margin 45%
@@ -96,6 +97,27 @@ def test_a_run_that_fails(make_record: MakeRecord) -> None:
         ==============================
         Results: results/a-run
         """)
+
+
+def test_a_run_over_several_servers(make_record: MakeRecord) -> None:
+    measured = {
+        ("GET", "/a", "10.0.0.1:7001"): [10, 20, -30],
+        ("GET", "/a", "two"): [1000],
+        ("GET", "/a", ""): [1],
+    }
+    text = written(make_record(measured))
+    assert (
+        dedent("""\
+        Endpoints:    requests  failed       P50       P95
+          GET /a             5       1    0.020s    1.000s
+
+        Servers:         requests  success       avg       P50       P95
+          10.0.0.1:7001         3   66.67%    0.020s    0.020s    0.030s
+          two                   1  100.00%    1.000s    1.000s    1.000s
+
+        """)
+        in text
+    )
 
 
 def test_a_run_that_measured_nothing(make_record: MakeRecord) -> None:

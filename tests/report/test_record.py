@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from statistics import stdev
 
 import pytest
+from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 from pydantic import ValidationError
 
 from gauntlet.measure.series import Key, Series
@@ -20,12 +22,23 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
     series = Series()
     for index, ms in enumerate((10.0, 20.0, 40.0, 50.0)):
         series.add(ms, ms == 50.0, 1000.0 + index, 100)
-    kept = record.statistics(Key("GET", "/a"), series)
+    series.add_first_bytes([5.0, 6.0])
+    series.add_extras({"sent": 70, "attempts": 3, "verified": True})
+    series.add_outcome("timeout")
+    series.add_outcome("status")
+    kept = record.statistics(Key("GET", "/a", "one", "steady"), series)
     percentiles = {"p50": 20.0, "p90": 50.0, "p95": 50.0, "p99": 50.0, "p99.9": 50.0}
+    first_bytes = {"p50": 5.0, "p90": 6.0, "p95": 6.0, "p99": 6.0, "p99.9": 6.0}
     assert kept.percentiles_ms == pytest.approx(percentiles, rel=0.001)
-    assert kept.model_dump(exclude={"percentiles_ms"}) == {
+    assert kept.first_byte_ms == pytest.approx(first_bytes, rel=0.001)
+    assert list(kept.outcomes) == ["status", "timeout"]
+    assert kept.stdev_ms == pytest.approx(stdev([10, 20, 40, 50]))
+    taken = {"percentiles_ms", "first_byte_ms", "stdev_ms"}
+    assert kept.model_dump(exclude=taken) == {
         "method": "GET",
         "name": "/a",
+        "server": "one",
+        "phase": "steady",
         "requests": 4,
         "failures": 1,
         "fail_ratio": 0.25,
@@ -34,13 +47,19 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
         "min_ms": 10.0,
         "max_ms": 50.0,
         "received_bytes": 400,
+        "sent_bytes": 70,
+        "retries": 2,
+        "verified": 1,
+        "outcomes": {"status": 1, "timeout": 1},
     }
 
 
 def test_an_empty_series_is_kept_as_zeros() -> None:
     kept = record.statistics(Key("", "Aggregated"), Series())
-    numbers = kept.model_dump(exclude={"method", "name", "percentiles_ms"})
-    assert set(numbers.values()) == {0}
+    numbers = [value for value in kept.model_dump().values() if isinstance(value, int | float)]
+    assert len(numbers) > 10
+    assert set(numbers) == {0}
+    assert (kept.first_byte_ms, kept.outcomes) == (None, {})
     assert kept.percentiles_ms == dict.fromkeys([f"p{quantile:g}" for quantile in QUANTILES], 0.0)
 
 
@@ -52,6 +71,53 @@ def test_endpoints_come_by_name_then_method(make_record: MakeRecord) -> None:
         ("POST", "/b"),
     ]
     assert (kept.total.name, kept.total.requests, kept.total.failures) == ("Aggregated", 5, 1)
+
+
+SPREAD = {
+    ("GET", "/a", "one", "ramp"): [10],
+    ("GET", "/a", "two", "ramp"): [20, 30],
+    ("POST", "/b", "two", "hold"): [-40],
+    ("POST", "/b", "", "after"): [50],
+}
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        pytest.param(
+            ("name", "method"),
+            {("GET", "/a", "", ""): 3, ("POST", "/b", "", ""): 2},
+            id="endpoints over all servers and phases",
+        ),
+        pytest.param(
+            ("server",),
+            {("", "", "one", ""): 1, ("", "", "two", ""): 3},
+            id="servers without what came from none",
+        ),
+        pytest.param(
+            ("phase",),
+            {("", "", "", "ramp"): 3, ("", "", "", "hold"): 1, ("", "", "", "after"): 1},
+            id="phases in the order they came in",
+        ),
+    ],
+)
+def test_a_table_merges_over_what_it_does_not_name(
+    make_record: MakeRecord, by: tuple[str, ...], rows: dict[tuple[str, ...], int]
+) -> None:
+    kept = make_record(SPREAD)
+    tables = {("name", "method"): kept.endpoints, ("server",): kept.servers}
+    found = tables.get(by, kept.phases)
+    parts = [(one.method, one.name, one.server, one.phase) for one in found]
+    assert dict(zip(parts, [one.requests for one in found], strict=True)) == rows
+    assert parts == list(rows)
+
+
+def test_a_histogram_can_be_read_by_others(make_record: MakeRecord) -> None:
+    [kept] = make_record({("GET", "/a"): [10, 20, 4000]}).histograms
+    histogram = HdrHistogram.decode(kept.hdr)
+    assert histogram.get_total_count() == 3
+    assert histogram.get_value_at_percentile(50) == pytest.approx(20_000, rel=0.001)
+    assert histogram.get_max_value() == pytest.approx(4_000_000, rel=0.001)
 
 
 @pytest.mark.parametrize(

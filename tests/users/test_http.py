@@ -505,6 +505,21 @@ def test_settings_are_class_attributes(server: Torture, recorded: Recorded) -> N
     assert HttpUser.abstract and issubclass(HttpUser, locust.HttpUser)
 
 
+def test_the_example_of_the_document_runs(server: Torture, recorded: Recorded) -> None:
+    page = (ROOT / "docs" / "http-client.md").read_text()
+    example: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], example)
+    server.handlers["/orders"] = _json
+    server.handlers["/picture"] = lambda peer: peer.answer(example["PICTURE"])
+    shopper_type = example["Shopper"]
+    shopper_type.host = server.url
+    shopper = shopper_type(recorded.environment)
+    shopper.order()
+    shopper.picture()
+    assert [meta["exception"] for meta in recorded.events] == [None, None]
+    shopper.client.close()
+
+
 # -- whole runs ------------------------------------------------------------------------------------
 
 TOKENS = """
