@@ -49,9 +49,7 @@ def profile_names(system: System | None) -> list[str]:
 def load_profile(name: str, system: System | None) -> Profile:
     """The profile of that name for a system, all layers laid."""
     if not _is_profile(name, system):
-        known = profile_names(system)
-        expected = f"one of {', '.join(known)}" if known else "a file in profiles/"
-        raise UsageError(f"profile: expected {expected}, got {shown(name)}{nearest(name, known)}")
+        raise _unknown("profile", name, profile_names(system), "a file in profiles/")
     layers = [name]
     if system is not None:
         layers += [f"{system.name}/{DEFAULT}", f"{system.name}/{name}"]
@@ -82,10 +80,7 @@ def load_environment(name: str) -> Environment:
     known = environment_names()
     path = _find(f"environments/{name}.yaml")
     if path is None or name not in known:
-        raise UsageError(
-            f"environment: expected one of {', '.join(known)}, got {shown(name)}"
-            f"{nearest(name, known)}"
-        )
+        raise _unknown("environment", name, known, "a file in profiles/environments/")
     document = read(path)
     environment = validate(Environment, document)
     unknown = [name for name in environment.targets if name not in SYSTEMS]
@@ -125,6 +120,11 @@ def check_all() -> tuple[list[str], list[str]]:
         except UsageError as error:
             mistakes += error.mistakes
     return checked, list(dict.fromkeys(mistakes))
+
+
+def _unknown(kind: str, name: str, known: list[str], otherwise: str) -> UsageError:
+    expected = f"one of {', '.join(known)}" if known else otherwise
+    return UsageError(f"{kind}: expected {expected}, got {shown(name)}{nearest(name, known)}")
 
 
 def _everything() -> Iterator[tuple[str, Any]]:

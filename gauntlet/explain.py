@@ -16,7 +16,6 @@ from gauntlet.text import nearest, shown
 Location = tuple[int | str, ...]
 
 _EXPECTED = {
-    "missing": "this key",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -151,13 +150,12 @@ def _parsed(key: str) -> Location:
 
 
 def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys that a model knows at a location; empty where it takes any."""
-    current: type[BaseModel] | None = model
+    """The keys of the model at a location; keys of mappings on the way are no fields."""
+    current = model
     for part in location:
-        if isinstance(part, str) and current is not None:
-            known = current.model_fields.get(part)
-            current = _model_in(known.annotation) if known else None
-    return list(current.model_fields) if current else []
+        if isinstance(part, str) and part in current.model_fields:
+            current = _model_in(current.model_fields[part].annotation) or current
+    return list(current.model_fields)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

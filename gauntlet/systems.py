@@ -1,10 +1,23 @@
 """The systems that the suite tests, and what belongs to each."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gauntlet.errors import UsageError
-from gauntlet.models import Model, PredictMix
+from gauntlet.mixes import PredictMix, WalrusMix
+from gauntlet.models import Model
 from gauntlet.text import nearest
+
+
+class Variable(NamedTuple):
+    """A variable of the environment by its old name, and what it stands for here.
+
+    A variable of the mix names a key, dotted; one of Locust's options their names in its parser.
+    """
+
+    name: str
+    key: str = ""
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -20,9 +33,38 @@ class System:
     schemes: tuple[str, ...] = ("http", "https")
     """Schemes of its addresses."""
 
+    addresses: tuple[str, ...] = ()
+    """Names of its addresses where it has several; the first is what Locust calls the host.
+
+    Each has a variable: `publisher` is also given by PUBLISHER_URL.
+    """
+
+    target_options: tuple[str, ...] = ()
+    """What makes the reference target serve each of the addresses."""
+
+    variables: tuple[Variable, ...] = ()
+
 
 SYSTEMS = {
-    system.name: system for system in (System("predict", PredictMix, "predict_mix.py", "predict"),)
+    system.name: system
+    for system in (
+        System("predict", PredictMix, "predict_mix.py", "predict"),
+        System(
+            "walrus",
+            WalrusMix,
+            "walrus_blobs.py",
+            "walrus",
+            addresses=("publisher", "aggregator"),
+            target_options=("--mode", "daemon", "--aggregator-port", "0"),
+            variables=(
+                Variable("BLOB_MIN_SIZE", key="blobs.smallest"),
+                Variable("BLOB_MAX_SIZE", key="blobs.largest"),
+                Variable("EXPORT_RESULTS", key="export"),
+                Variable("BLOBS_NUM", options=("total_iterations",)),
+                Variable("MAX_THREADS", options=("num_users", "spawn_rate")),
+            ),
+        ),
+    )
 }
 
 

@@ -323,6 +323,46 @@ def test_an_unknown_name_gets_the_known_ones(call: Callable[[], object], line: s
     assert found == line
 
 
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        pytest.param(
+            lambda: config.load_profile("smoke", PREDICT),
+            "profile: expected a file in profiles/, got 'smoke'",
+            id="a profile",
+        ),
+        pytest.param(
+            lambda: config.load_environment("local"),
+            "environment: expected a file in profiles/environments/, got 'local'",
+            id="an environment",
+        ),
+        pytest.param(
+            lambda: config.load_mix(PREDICT),
+            "profiles/predict/mix.yaml: expected this file, got nothing",
+            id="a mix",
+        ),
+    ],
+)
+def test_where_nothing_is_installed_the_missing_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object], line: str
+) -> None:
+    monkeypatch.setattr(config, "_PACKAGE", tmp_path / "somewhere" / "gauntlet")
+    assert mistakes(call) == [line]
+
+
+def test_in_a_wheel_the_profiles_lie_in_the_package(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site-packages" / "gauntlet"
+    (package / "profiles").mkdir(parents=True)
+    (package / "profiles" / "tea.yaml").write_text(OWN)
+    (package.parent / "profiles").mkdir()
+    (package.parent / "profiles" / "foreign.yaml").write_text(OWN)
+    monkeypatch.setattr(config, "_PACKAGE", package)
+    write("own.yaml", OWN)
+    assert config.profile_names(None) == ["own", "tea"]
+
+
 def test_a_target_of_an_unknown_system_is_refused_with_its_line(write: Write) -> None:
     text = "description: d\ntargets:\n  predict: http://a\n  predikt: http://b\n  x: http://c\n"
     write("environments/mine.yaml", text)

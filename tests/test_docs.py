@@ -1,9 +1,9 @@
 """The documents keep their word: what they say to type is typed, what they name is there.
 
-Commands run in a copy of the checkout whose profiles last seconds and whose limits no machine is
-too slow for; a few at a time, each once. What a command becomes on the way stands in `shortened`,
-what another test runs in `ELSEWHERE`. Documents may also hold files: a block of Python or YAML
-whose first line names one is laid into the copy.
+Commands run in a copy of the checkout whose profiles last seconds, whose pictures are small and
+whose limits no machine is too slow for; a few at a time, each once. What a command becomes on the
+way stands in `shortened`, what another test runs in `ELSEWHERE`. Documents may also hold files: a
+block of Python or YAML whose first line names one is laid into the copy.
 """
 
 import json
@@ -46,6 +46,9 @@ SHORTER = (
     ("rps >= 5/s", "rps >= 0.1/s"),
     ("--port 8000", "--port 0"),
 )
+SMALL = {"image_sizes": {"small": [64, 48], "large": [160, 120]}, "pictures": {"count": 2}}
+"""Pictures that are made and sent for little work."""
+
 ELSEWHERE = {
     "locust -f locustfiles/predict_mix.py --master --headless --expect-workers 2 "
     "--load-profile smoke": "tests/test_docs.py::test_the_master_and_its_workers",
@@ -195,9 +198,9 @@ class Stage:
         shutil.copy(ROOT / "Makefile", folder)
         for name in ("locustfiles", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
-        mix = (folder / "profiles/predict/mix.yaml").read_text()
+        mix = yaml.safe_load((folder / "profiles/predict/mix.yaml").read_text())
         lay_out(folder)
-        (folder / "profiles/predict/mix.yaml").write_text(mix)  # the example's pauses are long
+        (folder / "profiles/predict/mix.yaml").write_text(yaml.safe_dump(mix | SMALL))
         for profile in [*folder.glob("profiles/*.yaml"), *folder.glob("profiles/predict/*.yaml")]:
             if profile.stem != "mix":
                 shorten(profile)

@@ -49,6 +49,7 @@ class Outer(BaseModel):
     sized: dict[Literal["small", "large"], int] = {}
     inner: Inner = Inner()
     many: list[Inner] = []
+    called: dict[str, Inner | None] = {}
     step: Annotated[int, Field(multiple_of=5)] = 5
 
     @model_validator(mode="after")
@@ -174,6 +175,16 @@ def explained(data: Mapping[str, Any]) -> dict[str, str]:
             id="an unknown key deep inside",
         ),
         pytest.param(
+            {"called": {"a": None, "b": {"siez": 1}}},
+            {"called.b.siez": "expected one of size, deep, got 'siez'; did you mean size?"},
+            id="an unknown key inside a mapping",
+        ),
+        pytest.param(
+            {"many": [{"siez": 1}]},
+            {"many[0].siez": "expected one of size, deep, got 'siez'; did you mean size?"},
+            id="an unknown key inside an item",
+        ),
+        pytest.param(
             {"many": [{}, {"size": "a"}]},
             {"many[1].size": "expected a whole number, got 'a'"},
             id="a wrong value inside an item",
@@ -242,7 +253,7 @@ FOREIGN = re.compile(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_no_mistake_has_words_of_pydantic_or_python(data: st.DataObject) -> None:
     model = data.draw(st.sampled_from(list(RIGHT)))

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar
 from json import JSONDecodeError
+from random import random
 from ssl import SSLContext
 from time import time
 from types import TracebackType
@@ -25,8 +26,20 @@ from typing import Any, ClassVar, TypedDict, Unpack
 import locust
 from locust.env import Environment
 from locust.event import EventHook
-from locust.exception import CatchResponseError, LocustError, ResponseError, StopTest
-from locust.user.task import LOCUST_STATE_RUNNING, DefaultTaskSet, TaskSet
+from locust.exception import (
+    CatchResponseError,
+    LocustError,
+    ResponseError,
+    StopTest,
+    StopUser,
+)
+from locust.user.task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+    DefaultTaskSet,
+    TaskSet,
+)
 
 from gauntlet.clients.http import (
     Deadlines,
@@ -374,12 +387,27 @@ class _Tasks(DefaultTaskSet):
         super().__init__(user)
         self._session = user.client
 
+    def get_next_task(self) -> Any:
+        """Any of the user's tasks with the same odds; quicker than `random.choice`."""
+        tasks = self._user.tasks
+        if not tasks:
+            return super().get_next_task()
+        return tasks[int(random() * len(tasks))]
+
     def wait(self) -> None:
-        """Pause for `wait_time`; Locust's own way unless it is 0 and an answer came."""
+        """Pause for `wait_time`, as Locust does unless it is 0 and an answer came."""
         answered, self._session.answered = self._session.answered, False
-        running = self._user._state == LOCUST_STATE_RUNNING
-        if not (answered and running and not self.wait_time()):
-            super().wait()
+        user = self._user
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        seconds = self.wait_time()  # once: a pacing function counts its calls
+        if not seconds and answered:
+            return
+        user._state = LOCUST_STATE_WAITING
+        self._sleep(seconds)
+        if user._state == LOCUST_STATE_STOPPING:
+            raise StopUser
+        user._state = LOCUST_STATE_RUNNING
 
 
 @lru_cache(maxsize=64)

@@ -50,7 +50,7 @@ def main() -> None:
         with nginx(folder) as address:
             print_cost(cost(options, address, folder), options.only)
             if not options.no_memory:
-                print_rest(address, folder, options.rounds)
+                print_rest(address, folder, min(options.rounds, 3))
 
 
 def cost(options: argparse.Namespace, address: str, folder: Path) -> Times:

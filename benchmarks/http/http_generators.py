@@ -133,13 +133,16 @@ def start(environment: Environment, **_: Any) -> None:
         environment.events.request.add_listener(
             lambda response_time, **_: times.append(response_time)
         )
-    environment.events.spawning_complete.add_listener(
-        lambda **_: gevent.spawn(measure, environment, times, rss)
-    )
+
+    def begin(user_count: int, **_: Any) -> None:
+        if user_count:  # users are complete at none, too, before the load is let go
+            gevent.spawn(measure, environment, times, rss)
+
+    environment.events.spawning_complete.add_listener(begin)
 
 
 def measure(environment: Environment, times: list[float], rss: int) -> None:
-    """Take the difference and print it, shortly before the run ends."""
+    """Take the difference, print it, end the run."""
     runner = environment.runner
     assert runner is not None
     gevent.sleep(WARM_UP_S)
@@ -154,6 +157,7 @@ def measure(environment: Environment, times: list[float], rss: int) -> None:
         "p99_ms": sorted(times)[int(len(times) * 0.99)] if times else 0.0,
     }
     print(json.dumps(found), flush=True)
+    runner.quit()
 
 
 def seconds() -> float:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 import orjson
 
 Buffer = bytes | bytearray | memoryview
+_MAPPINGS = (dict, Mapping)  # the first is found without a look into its bases
 _BUFFERS = (bytes, bytearray, memoryview)  # a union is slower to check against
 
 BLOCK_BYTES = 1 << 18
@@ -94,7 +95,7 @@ def encode(*, data: Any = None, json: Any = None, files: Any = None) -> Body | N
     if files:
         if json is not None:
             raise TypeError("request body: expected json or files, got both")
-        return Body(tuple(_multipart(data, files)), _FORM_TYPE)
+        return Body(_multipart(data, files), _FORM_TYPE)
     if data is None or data == "":
         return None if json is None else Body((orjson.dumps(json),), "application/json")
     if json is not None:
@@ -118,7 +119,7 @@ def encode(*, data: Any = None, json: Any = None, files: Any = None) -> Body | N
 
 
 def _pairs(fields: Any) -> Iterable[tuple[str, Any]]:
-    return fields.items() if isinstance(fields, (dict, Mapping)) else fields
+    return fields.items() if isinstance(fields, _MAPPINGS) else fields
 
 
 def _seekable(file: Any) -> bool:
@@ -130,26 +131,28 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _multipart(data: Any, files: Any) -> Iterator[Buffer | SizedFile]:
+def _multipart(data: Any, files: Any) -> tuple[Buffer | SizedFile, ...]:
+    parts: list[Buffer | SizedFile] = []
     start = b""  # a delimiter belongs to the line break before it
     for name, value in _pairs(data or ()):
         for each in value if isinstance(value, list | tuple) else (value,):
-            yield start + _part_head(name, None, None)
-            yield each if isinstance(each, _BUFFERS) else str(each).encode()
+            parts.append(start + _part_head(name, None, None))
+            parts.append(each if isinstance(each, _BUFFERS) else str(each).encode())
             start = b"\r\n"
     for name, value in _pairs(files):
         filename, content, content_type = _file(name, value)
-        yield start + _part_head(name, filename, content_type)
+        parts.append(start + _part_head(name, filename, content_type))
         if isinstance(content, _BUFFERS):
-            yield content
+            parts.append(content)
         elif isinstance(content, tuple):
-            yield from content
+            parts.extend(content)
         elif isinstance(content, str):
-            yield content.encode()
+            parts.append(content.encode())
         else:
-            yield SizedFile(content) if _seekable(content) else content.read()
+            parts.append(SizedFile(content) if _seekable(content) else content.read())
         start = b"\r\n"
-    yield _END
+    parts.append(_END)
+    return tuple(parts)
 
 
 def _file(name: str, value: Any) -> tuple[str | None, Any, str | None]:

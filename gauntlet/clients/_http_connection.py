@@ -6,23 +6,17 @@ while nobody waits it notices that a kept connection was closed or talked out of
 """
 
 import errno
-import os.path
 import ssl
 from _socket import (
-    AI_NUMERICHOST,
     IPPROTO_TCP,
     SO_ERROR,
     SO_SNDBUF,
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_NODELAY,
-    gaierror,
 )
-from _socket import getaddrinfo as getaddrinfo_now
 from _socket import socket as RawSocket
-from collections import deque
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import gevent
@@ -30,14 +24,14 @@ import gevent.socket
 import gevent.ssl
 from greenlet import getcurrent, greenlet
 
-from gauntlet.clients._http_deadlines import FOR_EVER, IDLE, reactor
+from gauntlet.clients._http_deadlines import IDLE, reactor
 from gauntlet.clients._http_errors import (
-    ConnectFailed,
     ConnectTimeout,
     DeadlineExceeded,
     connect_failed,
     tls_failed,
 )
+from gauntlet.clients._http_places import addresses
 
 Buffer = bytes | bytearray | memoryview
 
@@ -45,20 +39,12 @@ SEND_BUFFER_BYTES = 1 << 20
 """What the kernel may hold of a request: an ordinary upload then leaves in one call."""
 
 TLS_SLICE_BYTES = 1 << 16
-YIELD_BYTES = 1 << 22
-"""A sender that never has to wait still lets others run after this many bytes."""
-
 PARTS_PER_CALL = 512
 """Linux takes 1024; the rest goes with the next call."""
-
-NAME_TTL_S = 30.0
-_KEPT_NAMES = 64
 
 READ, WRITE = 1, 2
 AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _EXPIRED = object()
-
-Address = tuple[int, Any]
 
 
 class Origin(NamedTuple):
@@ -260,7 +246,7 @@ class Connection:
 
     def _connect(self) -> None:
         error = OSError()
-        for family, address in _addresses(self.origin.host, self.origin.port, self.deadline):
+        for family, address in addresses(self.origin.host, self.origin.port, self.deadline):
             try:
                 self._connect_to(family, address)
                 return
@@ -328,77 +314,3 @@ class Connection:
 def _nothing(_: object) -> int:
     """What a connection that is closed receives and sends."""
     raise OSError(errno.ENOTCONN, "closed")
-
-
-class Unsent:
-    """The rest of a request on its way out: views of its parts, never copies."""
-
-    def __init__(self, parts: Sequence[Buffer], sent: int = 0) -> None:
-        self._views = deque(memoryview(part).cast("B") for part in parts if len(part))
-        self.size = sum(map(len, self._views)) - sent
-        self.drop(sent)
-
-    def __bool__(self) -> bool:
-        return bool(self._views)
-
-    def next(self) -> list[memoryview]:
-        """What to hand to `Connection.send` now."""
-        return [self._views[index] for index in range(min(len(self._views), PARTS_PER_CALL))]
-
-    def drop(self, sent: int) -> None:
-        """Take away what has been sent."""
-        views = self._views
-        while views and sent >= len(views[0]):
-            sent -= len(views.popleft())
-        if sent:
-            views[0] = views[0][sent:]
-
-
-_names: dict[tuple[str, int], tuple[float, list[Address]]] = {}
-
-
-def _addresses(host: str, port: int, deadline: float) -> list[Address]:
-    """Addresses of a name, looked up without holding up others, kept for half a minute."""
-    now = perf_counter()
-    until, found = _names.get((host, port), (0.0, []))
-    if now < until:
-        return found
-    try:
-        infos: Any = getaddrinfo_now(host, port, 0, SOCK_STREAM, 0, AI_NUMERICHOST)
-    except (gaierror, UnicodeError):
-        infos = _look_up(host, port, deadline - now)
-    found = [(info[0], info[4]) for info in infos]
-    if len(_names) >= _KEPT_NAMES:
-        _names.clear()
-    _names[host, port] = now + NAME_TTL_S, found
-    return found
-
-
-def _look_up(host: str, port: int, seconds: float) -> Any:
-    limit = max(seconds, 0.001) if seconds < FOR_EVER / 2 else None
-    try:
-        with gevent.Timeout(limit, ConnectTimeout()):
-            return gevent.socket.getaddrinfo(host, port, 0, SOCK_STREAM)
-    except (gaierror, UnicodeError):
-        raise ConnectFailed("name of the server is unknown") from None
-
-
-_contexts: dict[bool | str, ssl.SSLContext] = {}
-
-
-def secure_context(verify: bool | str) -> ssl.SSLContext:
-    """A client context: verified by the system's authorities, by a file's or folder's, or not."""
-    found = _contexts.get(verify)
-    if found is None:
-        if isinstance(verify, str):
-            kind: Any = {"capath" if os.path.isdir(verify) else "cafile": verify}
-            found = gevent.ssl.create_default_context(**kind)
-        else:
-            found = gevent.ssl.create_default_context()
-        if not verify:
-            found.check_hostname = False
-            found.verify_mode = ssl.CERT_NONE
-        if len(_contexts) >= _KEPT_NAMES:
-            _contexts.clear()
-        _contexts[verify] = found
-    return found

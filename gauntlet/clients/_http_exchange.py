@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import cast
 
 from gauntlet.clients._http_body import Body
-from gauntlet.clients._http_connection import Buffer, Connection, Unsent
+from gauntlet.clients._http_connection import Buffer, Connection
 from gauntlet.clients._http_deadlines import Deadlines
 from gauntlet.clients._http_errors import (
     IN_BODY,
@@ -27,11 +27,11 @@ from gauntlet.clients._http_errors import (
     TotalTimeout,
     lost,
 )
-from gauntlet.clients._http_head import AnswerHead, answer_head
+from gauntlet.clients._http_head import AnswerHead, answer_head, known_heads
 from gauntlet.clients._http_pieces import body_pieces, fill
 from gauntlet.clients._http_plan import Plan
 from gauntlet.clients._http_response import HttpResponse
-from gauntlet.clients._http_send import END_OF_HEAD, Outcome, last_words, send_rest
+from gauntlet.clients._http_send import END_OF_HEAD, Outcome, Unsent, last_words, send_rest
 from gauntlet.clients._http_sinks import Decode, Keep, Sink
 
 MAX_INTERIM = 16
@@ -108,10 +108,11 @@ def exchange(
     connection.deadline = total
     connection.expiry = TotalTimeout
     end = reactor.scratch.find(END_OF_HEAD, 0, got) + 4
-    if (
-        4 <= end <= rules.limits.head
-        and (head := answer_head(bytes(reactor.view[:end]))).status >= 200
-    ):
+    head = None
+    if 4 <= end <= rules.limits.head:
+        raw = bytes(reactor.view[:end])
+        head = known_heads.get(raw) or answer_head(raw)
+    if head is not None and head.status >= 200:
         rest = reactor.view[end:got]
     else:
         head, rest = _read_head(connection, early or reactor.view[:got], rules.limits.head)

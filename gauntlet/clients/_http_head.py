@@ -82,18 +82,19 @@ class AnswerHead:
         return self._headers
 
 
-_heads: dict[bytes, AnswerHead] = {}
+known_heads: dict[bytes, AnswerHead] = {}
+"""What has been parsed before; `answer_head` adds to it."""
 
 
 def answer_head(raw: bytes) -> AnswerHead:
     """Parse a whole head; raises BadResponse where it is not one."""
-    head = _heads.get(raw)
+    head = known_heads.get(raw)
     if head is None:
         head = _parse(raw)
         if len(raw) <= _KEPT_HEAD_BYTES:
-            if len(_heads) >= _KEPT_HEADS:
-                _heads.clear()
-            _heads[raw] = head
+            if len(known_heads) >= _KEPT_HEADS:
+                known_heads.clear()
+            known_heads[raw] = head
     return head
 
 

@@ -4,18 +4,46 @@ While such a request is on its way the server may answer. Interim answers are dr
 ends the sending, and is an `EarlyAnswer` unless its status says why.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 
 from gauntlet.clients._http_body import Body
-from gauntlet.clients._http_connection import YIELD_BYTES, Buffer, Connection, Unsent
+from gauntlet.clients._http_connection import PARTS_PER_CALL, Buffer, Connection
 from gauntlet.clients._http_errors import SENDING, LimitExceeded, TotalTimeout, lost
 from gauntlet.clients._http_head import answer_head
+
+YIELD_BYTES = 1 << 22
+"""A sender that never has to wait still lets others run after this many bytes."""
 
 END_OF_HEAD = b"\r\n\r\n"
 
 Outcome = tuple[bool, bytes]
 """Whether the whole request went out, and the bytes of an answer that came meanwhile."""
+
+
+class Unsent:
+    """The rest of a request on its way out: views of its parts, never copies."""
+
+    def __init__(self, parts: Sequence[Buffer], sent: int = 0) -> None:
+        self._views = deque(memoryview(part).cast("B") for part in parts if len(part))
+        self.size = sum(map(len, self._views)) - sent
+        self.drop(sent)
+
+    def __bool__(self) -> bool:
+        return bool(self._views)
+
+    def next(self) -> list[memoryview]:
+        """What to hand to `Connection.send` now."""
+        return [self._views[index] for index in range(min(len(self._views), PARTS_PER_CALL))]
+
+    def drop(self, sent: int) -> None:
+        """Take away what has been sent."""
+        views = self._views
+        while views and sent >= len(views[0]):
+            sent -= len(views.popleft())
+        if sent:
+            views[0] = views[0][sent:]
 
 
 def send_rest(connection: Connection, unsent: Unsent, body: Body | None, limit: int) -> Outcome:

@@ -23,7 +23,7 @@ from time import perf_counter
 from typing import Any
 
 from gauntlet.clients._http_body import Body, encode
-from gauntlet.clients._http_connection import Connection, Origin, secure_context
+from gauntlet.clients._http_connection import Connection, Origin
 from gauntlet.clients._http_deadlines import Deadlines
 from gauntlet.clients._http_errors import (
     UNANSWERED,
@@ -46,6 +46,7 @@ from gauntlet.clients._http_errors import (
 from gauntlet.clients._http_exchange import Limits, Rules, exchange
 from gauntlet.clients._http_follow import REDIRECTS, Call, run
 from gauntlet.clients._http_head import Headers
+from gauntlet.clients._http_places import secure_context
 from gauntlet.clients._http_plan import Auth, Fields, Plan, basic, planner, with_params
 from gauntlet.clients._http_response import HttpResponse
 from gauntlet.clients._http_sinks import Digest, Drop, Expect, Save, Sink

@@ -112,22 +112,37 @@ def corrupted(body: bytes) -> bytes:
     return body[:begin] + body[begin:end].translate(_INVERTED) + body[end:]
 
 
+def strikes_all(scope: Scope) -> bool:
+    """Every request may be struck by faults."""
+    return True
+
+
 class FaultyApp:
     """An ASGI application that has the given faults and otherwise is the wrapped one.
 
-    `first_request_s` gives the time (`perf_counter`) of the first request to any worker of the
-    target. Each worker draws from a seed of its own, so workers do not fail in step.
+    Requests for which `strikes` says no have no faults. `first_request_s` gives the time
+    (`perf_counter`) of the first request to any worker of the target. Each worker draws from a
+    seed of its own, so workers do not fail in step.
     """
 
     def __init__(
-        self, app: ASGIApp, faults: Faults, worker: int, first_request_s: Callable[[], float]
+        self,
+        app: ASGIApp,
+        faults: Faults,
+        worker: int,
+        first_request_s: Callable[[], float],
+        strikes: Callable[[Scope], bool] = strikes_all,
     ) -> None:
         self._app = app
         self._faults = faults
         self._first_request_s = first_request_s
+        self._strikes = strikes
         self._source = random.Random(f"{faults.seed}:{worker}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._strikes(scope):
+            await self._app(scope, receive, send)
+            return
         fate = draw(self._faults, self._source)
         await self._outlast_stall()
 

@@ -45,7 +45,7 @@ import orjson
 
 from gauntlet.errors import GauntletError, MissingExtra, UsageError
 from gauntlet.exitcodes import ExitCode
-from gauntlet.targets.faults import Cut, Deliberate, Faults, FaultyApp, answer_json
+from gauntlet.targets.faults import Cut, Deliberate, Faults, FaultyApp, answer_json, strikes_all
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -124,8 +124,9 @@ def http_site(
     endpoints: Sequence[str],
     workers: int = 1,
     faults: Faults,
+    strikes: Callable[[Scope], bool] = strikes_all,
 ) -> Site:
-    """A counted site of uvicorn workers that have the faults.
+    """A counted site of uvicorn workers that have the faults, at the requests these strike.
 
     Each worker builds its own application, from its index.
     """
@@ -134,7 +135,7 @@ def http_site(
     counts = Counts(endpoints, workers)
 
     def work(index: int, up: Callable[[], None]) -> None:
-        app = FaultyApp(build(index), faults, index, counts.first_request_s)
+        app = FaultyApp(build(index), faults, index, counts.first_request_s, strikes)
         _run_uvicorn(listener, counts.counted(app, index), up)
 
     return Site(address, listener, work, workers)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import Lab
+from tests.e2e.support import Lab, Target
 
 
 @pytest.fixture
@@ -14,5 +14,15 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(tmp_path)
     try:
         yield lab
+    finally:
+        lab.close()
+
+
+@pytest.fixture(scope="module")
+def quiet_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A target to which a module's tests must send nothing."""
+    lab = Lab(tmp_path_factory.mktemp("target"))
+    try:
+        yield lab.target()
     finally:
         lab.close()

@@ -4,25 +4,20 @@ The exit code is 2, nothing is sent to the target and no traceback is shown.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
-from tests.e2e.support import LOCUSTFILE, MIX, Ended, Json, Lab, Target
+from tests.e2e.support import LOCUSTFILE, MIX, Ended, Json, Lab, Process, Target
 
 pytestmark = pytest.mark.e2e
 
 LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
 
 
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A target that must stay alone."""
-    lab = Lab(tmp_path_factory.mktemp("target"))
-    try:
-        yield lab.target()
-    finally:
-        lab.close()
+@pytest.fixture
+def target(quiet_target: Target) -> Target:
+    return quiet_target
 
 
 def check(lab: Lab, target: Target, ended: Ended, *lines: str) -> None:
@@ -114,23 +109,24 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("by", ["option", "variable"])
 @pytest.mark.parametrize(("name", "value", "line"), OPTIONS)
-def test_an_option_or_variable(
-    lab: Lab, target: Target, by: str, name: str, value: str, line: str
+def test_an_option_and_its_variable(
+    lab: Lab, target: Target, name: str, value: str, line: str
 ) -> None:
     lab.profile("tiny")
     lab.write("a-file", "no folder")
-    options = {"host": target.address, "results-dir": "results"}
-    variables: Mapping[str, str] = {}
-    if by == "option":
-        options |= {name: value}
-    else:
-        options.pop(name, None)
-        variables = {f"LOCUST_{name.upper().replace('-', '_')}": value}
+    given = {"host": target.address, "results-dir": "results"}
+    variable = {f"LOCUST_{name.upper().replace('-', '_')}": value}
+    by_option = start(lab, given | {name: value}, {})
+    by_variable = start(lab, {one: given[one] for one in given if one != name}, variable)
+    check(lab, target, by_option.end(), line)
+    check(lab, target, by_variable.end(), line)
+
+
+def start(lab: Lab, options: Mapping[str, str], variables: Mapping[str, str]) -> Process:
+    """A headless run with options by name."""
     given = [f"--{option}={text}" for option, text in options.items()]
-    ended = lab.locust("--headless", "-t", "2s", *given, variables=variables).end()
-    check(lab, target, ended, line)
+    return lab.locust("--headless", "-t", "2s", *given, variables=variables)
 
 
 def test_user_and_password_in_an_address_are_refused_and_not_repeated(

@@ -1,5 +1,7 @@
 """Before the load: a real call per endpoint kind, and no load on what is protected."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.support import LOCUSTFILE, Lab, Target, check_counts, free_port
@@ -85,9 +87,11 @@ def test_off_asks_nothing(lab: Lab) -> None:
     check_counts(lab.record, target, users=1)
 
 
-def check_is_refused(lab: Lab, target: Target, *options: str, **variables: str) -> None:
+def check_is_refused(
+    lab: Lab, target: Target, *options: str, file: Path = LOCUSTFILE, **variables: str
+) -> None:
     """One line, exit code 2, and the target saw nothing."""
-    ended = lab.run("-t", "2s", *options, **variables)
+    ended = lab.run("-t", "2s", *options, file=file, **variables)
     assert ended.code == 2, ended
     assert ended.mistakes == [
         "host: expected an address that is not protected, got one of environment shop; "
@@ -103,8 +107,8 @@ def test_production_is_refused(lab: Lab) -> None:
     assert "got one of environment production" in ended.mistakes[0]
 
 
-def test_a_protected_environment_is_refused(lab: Lab) -> None:
-    target = lab.target()
+def test_a_protected_environment_is_refused(lab: Lab, quiet_target: Target) -> None:
+    target = quiet_target
     lab.environment("shop", target.address, protected=True)
     check_is_refused(lab, target, "--environment", "shop")
 
@@ -121,26 +125,27 @@ def test_a_protected_environment_is_refused(lab: Lab) -> None:
         pytest.param("http://localhost:0{port}", id="with a zero before the port"),
     ],
 )
-def test_a_host_that_is_protected_is_refused_in_every_spelling(lab: Lab, spelling: str) -> None:
-    target = lab.target()
-    port = target.address.rpartition(":")[2]
+def test_a_host_that_is_protected_is_refused_in_every_spelling(
+    lab: Lab, quiet_target: Target, spelling: str
+) -> None:
+    port = quiet_target.address.rpartition(":")[2]
     lab.environment("shop", f"http://localhost:{port}", protected=True)
-    check_is_refused(lab, target, "--host", spelling.format(port=port))
+    check_is_refused(lab, quiet_target, "--host", spelling.format(port=port))
 
 
-def test_a_host_that_is_protected_is_refused_from_the_variable(lab: Lab) -> None:
-    target = lab.target()
-    lab.environment("shop", target.address, protected=True)
-    check_is_refused(lab, target, LOCUST_HOST=target.address)
+def test_a_host_that_is_protected_is_refused_from_the_variable(
+    lab: Lab, quiet_target: Target
+) -> None:
+    lab.environment("shop", quiet_target.address, protected=True)
+    check_is_refused(lab, quiet_target, LOCUST_HOST=quiet_target.address)
 
 
-def test_a_host_that_is_protected_is_refused_on_a_user_class(lab: Lab) -> None:
-    target = lab.target()
-    lab.environment("shop", target.address, protected=True)
-    text = LOCUSTFILE.read_text(encoding="utf-8") + f"\n    host = {target.address!r}\n"
-    ended = lab.run("-t", "2s", file=lab.write("own.py", text))
-    assert ended.code == 2, ended
-    assert target.requests == 0
+def test_a_host_that_is_protected_is_refused_on_a_user_class(
+    lab: Lab, quiet_target: Target
+) -> None:
+    lab.environment("shop", quiet_target.address, protected=True)
+    text = LOCUSTFILE.read_text(encoding="utf-8") + f"\n    host = {quiet_target.address!r}\n"
+    check_is_refused(lab, quiet_target, file=lab.write("own.py", text))
 
 
 def test_allow_protected_lets_the_run_through(lab: Lab) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.support import Lab, broken
+from tests.e2e.support import Lab, broken, read_record
 
 pytestmark = pytest.mark.e2e
 
@@ -31,20 +31,16 @@ def test_a_broken_threshold_exits_3_and_is_in_every_report(lab: Lab) -> None:
     assert "requests &lt; 3 broke" in (lab.results[0] / "junit.xml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        pytest.param([], 1, id="Locust's own code"),
-        pytest.param(["--exit-code-on-error", "7"], 7, id="the code asked for"),
-        pytest.param(["--exit-code-on-error", "0"], 0, id="a code that forgives"),
-    ],
-)
-def test_failures_that_no_threshold_judges_exit_as_locust_does(
-    lab: Lab, options: list[str], code: int
-) -> None:
-    ended = lab.run("-u", "2", "-t", "2s", "--host", lab.target(*FAILING).address, *options)
-    assert (ended.code, lab.verdict) == (code, "FAIL"), ended
-    assert rules(lab) == []
+def test_failures_that_no_threshold_judges_exit_as_locust_does(lab: Lab) -> None:
+    target = lab.target(*FAILING)
+    given = "-u", "2", "-t", "2s", "--host", target.address
+    codes = {"": 1, "7": 7, "0": 0}
+    asked = {code: ["--exit-code-on-error", code] if code else [] for code in codes}
+    runs = {code: lab.headless(*given, *asked[code]) for code in codes}
+    assert {code: run.end().code for code, run in runs.items()} == codes
+    records = [read_record(folder) for folder in lab.results]
+    assert [record["outcome"]["verdict"] for record in records] == ["FAIL"] * 3
+    assert [record["thresholds"] for record in records] == [[]] * 3
 
 
 def test_a_threshold_by_hand_replaces_its_like_and_adds_the_rest(lab: Lab) -> None:
@@ -61,29 +57,26 @@ def test_a_threshold_by_hand_replaces_its_like_and_adds_the_rest(lab: Lab) -> No
 
 
 def test_thresholds_also_come_from_the_variable(lab: Lab) -> None:
-    ended = lab.run("-t", "2s", LOCUST_THRESHOLD="[fail_ratio <= 0%, requests < 2]")
-    assert (ended.code, rules(lab)) == (3, ["fail_ratio <= 0%", "requests < 2"]), ended
+    several = lab.headless("-t", "2s", LOCUST_THRESHOLD="[fail_ratio <= 0%, requests < 2]")
+    one = lab.headless("-t", "2s", LOCUST_THRESHOLD='p95("/predict*") < 9s')
+    assert (several.end().code, one.end().code) == (3, 0)
+    rules = {tuple(one["rule"] for one in read_record(f)["thresholds"]) for f in lab.results}
+    assert rules == {("fail_ratio <= 0%", "requests < 2"), ('p95("/predict*") < 9s',)}
 
 
-def test_one_threshold_in_the_variable_needs_no_brackets(lab: Lab) -> None:
-    ended = lab.run("-t", "2s", LOCUST_THRESHOLD='p95("/predict*") < 9s')
-    assert (ended.code, rules(lab)) == (0, ['p95("/predict*") < 9s']), ended
-
-
-CHECKS = [
-    pytest.param(["--check-fail-ratio", "0.01"], "fail_ratio", id="fail ratio"),
-    pytest.param(["--check-rps", "100000"], "rps", id="requests per second"),
-    pytest.param(["--check-avg-response-time", "0.001"], "avg", id="mean response time"),
-]
-
-
-@pytest.mark.parametrize(("check", "metric"), CHECKS)
-def test_a_check_of_locust_plugins_that_breaks_exits_3(
-    lab: Lab, check: list[str], metric: str
-) -> None:
-    ended = lab.run("-u", "2", "-t", "2s", "--host", lab.target(*FAILING).address, *check)
-    assert (ended.code, lab.verdict) == (3, "FAIL"), ended
-    assert [one["metric"] for one in lab.record["thresholds"]] == [metric]
+def test_a_check_of_locust_plugins_that_breaks_exits_3(lab: Lab) -> None:
+    target = lab.target(*FAILING)
+    given = "-u", "2", "-t", "2s", "--host", target.address
+    checks = [
+        ("--check-fail-ratio", "0.01"),
+        ("--check-rps", "100000"),
+        ("--check-avg-response-time", "0.001"),
+    ]
+    runs = [lab.headless(*given, *check) for check in checks]
+    assert [run.end().code for run in runs] == [3, 3, 3]
+    records = [read_record(folder) for folder in lab.results]
+    judged = [[one["metric"] for one in record["thresholds"]] for record in records]
+    assert sorted(judged) == [["avg"], ["fail_ratio"], ["rps"]]
 
 
 def test_checks_of_locust_plugins_that_hold_exit_0_in_spite_of_failures(lab: Lab) -> None:

@@ -187,6 +187,7 @@ def test_a_failure_takes_one_line(make_record: MakeRecord) -> None:
         pytest.param(1995, "margin 0.25%", id="below one percent"),
         pytest.param(2000, "margin 0%", id="at the limit"),
         pytest.param(2001, "margin -0.05%", id="just beyond"),
+        pytest.param(9000, "margin -350%", id="far beyond"),
     ],
 )
 def test_a_margin_near_nothing_keeps_its_sign(

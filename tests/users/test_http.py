@@ -464,6 +464,48 @@ def test_a_wait_time_is_waited(server: Torture, recorded: Recorded) -> None:
     assert starts[2] - starts[0] >= 0.2
 
 
+def test_a_wait_time_is_asked_for_once_a_task(server: Torture, recorded: Recorded) -> None:
+    asked: list[float] = []
+
+    class Pacing(HttpUser):
+        host = server.url
+        turns = 0
+
+        def wait_time(self) -> float:
+            asked.append(0.001)
+            return 0.001
+
+        @task
+        def call(self) -> None:
+            self.client.get("/ok?x")
+            self.turns += 1
+            if self.turns == 5:
+                raise StopUser
+
+    _live(Pacing, recorded.environment)
+    assert len(asked) == 4
+
+
+def test_tasks_are_chosen_by_their_weights(server: Torture, recorded: Recorded) -> None:
+    chosen = {"often": 0, "seldom": 0}
+
+    class Weighted(HttpUser):
+        host = server.url
+
+        @task(9)
+        def often(self) -> None:
+            chosen["often"] += 1
+
+        @task(1)
+        def seldom(self) -> None:
+            chosen["seldom"] += 1
+            if chosen["often"] + chosen["seldom"] > 3000:
+                raise StopUser
+
+    _live(Weighted, recorded.environment)
+    assert 0.05 < chosen["seldom"] / sum(chosen.values()) < 0.15
+
+
 def test_a_killed_user_closes_its_connection(server: Torture, recorded: Recorded) -> None:
     class Stuck(HttpUser):
         host = server.url
