@@ -1,7 +1,12 @@
-"""Which target a run tests: option over variable over environment file over embedded default."""
+"""Which target a run tests: option over variable over environment file over embedded default.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+A system may have several addresses by name. The first is Locust's host; the others are forwarded
+to workers with the mix. A host that somebody gives stands for each of them that no variable gives:
+one server may well do all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from locust.env import Environment
@@ -12,21 +17,23 @@ from gauntlet.models import EMBEDDED
 from gauntlet.systems import System
 
 
-def check_address(address: str, system: System | None, allow_protected: bool) -> None:
+def check_address(
+    address: str, system: System | None, allow_protected: bool, where: str = "host"
+) -> None:
     """UsageError where load on `address` is not to be, or cannot be, made."""
     schemes = system.schemes if system else ()
     if "@" in address:
         raise UsageError(
-            "host: expected an address without user and password, got one with; "
+            f"{where}: expected an address without user and password, got one with; "
             "credentials come from the environment"
         )
     if schemes and not _is_address(address, schemes):
-        raise UsageError(f"host: expected an address such as {schemes[0]}://…, got {address!r}")
+        raise UsageError(f"{where}: expected an address such as {schemes[0]}://…, got {address!r}")
     guardian = config.protected_by(address)
     if guardian and not allow_protected:
         raise UsageError(
-            f"host: expected an address that is not protected, got one of environment {guardian}; "
-            "--allow-protected allows it"
+            f"{where}: expected an address that is not protected, got one of environment "
+            f"{guardian}; --allow-protected allows it"
         )
 
 
@@ -45,6 +52,22 @@ class Target:
     address: str | None
     environment: str | None
     embedded: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Further addresses by name, where the system has several."""
+
+    def named(self, system: System, host: str) -> dict[str, str]:
+        """Every named address of a run against `host`, which may be another than ours."""
+        others = self.others if host == self.address else config.given_addresses(system)
+        return {name: others.get(name, host) for name in system.addresses} | {
+            name: host for name in system.addresses[:1]
+        }
+
+
+def targets(system: System, addresses: Mapping[str, str], environment: str | None) -> Target:
+    """A target of a system with several addresses; one that is missing is what another one is."""
+    first = addresses.get(system.addresses[0]) or next(iter(addresses.values()))
+    others = {name: addresses.get(name, first) for name in system.addresses[1:]}
+    return Target(first, environment, others=others)
 
 
 def resolve(system: System | None, environment: Environment, name: str | None) -> Target:
@@ -52,10 +75,16 @@ def resolve(system: System | None, environment: Environment, name: str | None) -
 
     Locust already put `--host` over `LOCUST_HOST` into `environment.host`.
     """
+    given = config.given_addresses(system)
     if environment.host:
         if name:
             config.load_environment(name)
-        return Target(environment.host, None)
+        return Target(environment.host, None, others=given)
+    if system is not None and given:
+        found = _from_environment(system, name) if name else Target(None, None)
+        if found.address:
+            given = {system.addresses[0]: found.address, **found.others, **given}
+        return targets(system, given, None)
     if name is None and any(user.host for user in environment.user_classes):
         return Target(None, None)
     if system is None:
@@ -71,6 +100,8 @@ def resolve(system: System | None, environment: Environment, name: str | None) -
 def _from_environment(system: System, name: str) -> Target:
     chosen = config.load_environment(name)
     address = chosen.targets.get(system.name)
+    if system.addresses and isinstance(address, Mapping):
+        return targets(system, {key: url.rstrip("/") for key, url in address.items()}, name)
     if not isinstance(address, str):
         known = ", ".join(chosen.targets) or "none"
         raise UsageError(

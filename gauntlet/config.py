@@ -5,24 +5,28 @@ top-level key by top-level key, the later over the earlier:
 
     profiles/NAME.yaml  <  profiles/SYSTEM/default.yaml  <  profiles/SYSTEM/NAME.yaml
 
-This module is the only reader of YAML; options and their variables arrive through Locust's parser.
+This module is the only reader of YAML and of the variables that belong to one system; options and
+their variables arrive through Locust's parser.
 """
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gauntlet.documents import Document, read, validate
+from gauntlet.documents import Document, dotted, read, validate
 from gauntlet.errors import UsageError
-from gauntlet.models import Environment, Model, Profile
+from gauntlet.explain import Location
+from gauntlet.models import EMBEDDED, Environment, Model, Profile
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.text import nearest, shown
 
 DEFAULT = "default"
 MIX = "mix"
 _PACKAGE = Path(__file__).resolve().parent
+_MOST = 1_000_000_000
 _PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
@@ -63,11 +67,67 @@ def load_profile(name: str, system: System | None) -> Profile:
 
 
 def load_mix(system: System) -> Model:
-    """The mix of a system: weights, wait time, payloads."""
+    """The mix of a system: weights, wait time, payloads; variables outrank the file."""
     path = _find(f"{system.name}/{MIX}.yaml")
     if path is None:
         raise UsageError(f"profiles/{system.name}/{MIX}.yaml: expected this file, got nothing")
-    return validate(system.mix, read(path))
+    document = read(path)
+    for variable in system.variables:
+        if variable.key and (text := _variable(variable.name)):
+            document.put(tuple(variable.key.split(".")), text, variable.name)
+    return validate(system.mix, document)
+
+
+def option_defaults(system: System) -> dict[str, int]:
+    """What the system's variables say for options of Locust that nobody gives."""
+    found: dict[str, int] = {}
+    mistakes: list[str] = []
+    for name, _, options in system.variables:
+        text = _variable(name) if options else ""
+        if text and not (text.isdecimal() and 1 <= int(text) <= _MOST):
+            expected = f"a whole number from 1 to {_MOST}"
+            mistakes.append(f"{name}: expected {expected}, got {shown(text)}")
+        elif text:
+            found |= dict.fromkeys(options, int(text))
+    if mistakes:
+        raise UsageError(mistakes)
+    return found
+
+
+def given_addresses(system: System | None) -> dict[str, str]:
+    """Addresses that variables give, by name: PUBLISHER_URL for `publisher`."""
+    names = system.addresses if system else ()
+    texts = {name: _variable(variable_of(name)) for name in names}
+    return {name: text.rstrip("/") for name, text in texts.items() if text}
+
+
+def variable_of(address: str) -> str:
+    """The variable that gives the address of that name."""
+    return f"{address.upper()}_URL"
+
+
+def secret(name: str) -> str | None:
+    """A secret from the variable of that name, or from the file that NAME_FILE names.
+
+    Neither the value nor the path is ever repeated: one may have been put in place of the other.
+    """
+    value, path = _variable(name), _variable(f"{name}_FILE")
+    if value and path:
+        raise UsageError(f"{name}: expected this or {name}_FILE, got both")
+    if not path:
+        return value or None
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        raise UsageError(f"{name}_FILE: expected a readable file, got none") from None
+    if not value:
+        raise UsageError(f"{name}_FILE: expected a file with a secret, got an empty one")
+    return value
+
+
+def _variable(name: str) -> str:
+    """The text of a variable; an empty one is none."""
+    return os.environ.get(name, "").strip()
 
 
 def environment_names() -> list[str]:
@@ -83,14 +143,39 @@ def load_environment(name: str) -> Environment:
         raise _unknown("environment", name, known, "a file in profiles/environments/")
     document = read(path)
     environment = validate(Environment, document)
-    unknown = [name for name in environment.targets if name not in SYSTEMS]
-    if unknown:
-        raise UsageError(
-            f"{document.place(('targets', one))}: targets.{one}: expected one of "
-            f"{', '.join(SYSTEMS)}, got {one!r}{nearest(one, SYSTEMS)}"
-            for one in unknown
-        )
+    mistakes = [
+        f"{document.place(at)}: {dotted(at)}: {text}"
+        for at, text in _wrong_targets(environment.targets)
+    ]
+    if mistakes:
+        raise UsageError(mistakes)
     return environment
+
+
+def _wrong_targets(
+    targets: Mapping[str, str | Mapping[str, str]],
+) -> Iterator[tuple[Location, str]]:
+    """Systems that are none, and addresses that their systems do not have, or lack."""
+    for name, target in targets.items():
+        if name not in SYSTEMS:
+            hint = nearest(name, SYSTEMS)
+            yield ("targets", name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
+            continue
+        known = SYSTEMS[name].addresses
+        if isinstance(target, str) or not known:
+            continue
+        for one, address in target.items():
+            if one not in known:
+                hint = nearest(one, known)
+                yield (
+                    ("targets", name, one),
+                    f"expected one of {', '.join(known)}, got {one!r}{hint}",
+                )
+            elif address == EMBEDDED:
+                yield ("targets", name, one), f"expected an address, got {EMBEDDED!r}"
+        for one in known:
+            if one not in target:
+                yield ("targets", name, one), "expected this key, got nothing"
 
 
 def protected_by(address: str) -> str | None:

@@ -36,6 +36,23 @@ class Document:
         self.where = {**kept, **other.where}
         self.mistakes.update(other.mistakes)
 
+    def put(self, location: Location, text: str, where: str) -> None:
+        """Let the text of a variable stand for the value at a location of mappings."""
+        data = self.data
+        for depth, key in enumerate(location[:-1], 1):
+            inner = data.get(str(key))
+            if not isinstance(inner, dict):
+                if inner is not None:
+                    return  # what the file has there is a mistake of its own
+                inner = data[str(key)] = {}
+                self.where[location[:depth]] = where
+            data = inner
+        self.where[location] = where
+        try:
+            data[str(location[-1])] = _plain(text)
+        except ValueError as error:
+            self.mistakes[location] = f"{where}: {dotted(location)}: {error}"
+
     def place(self, location: Location) -> str:
         """`file:line` of the nearest part of the document that holds `location`."""
         while location and location not in self.where:
@@ -166,6 +183,12 @@ def _scalar(tag: str, text: str) -> str | int | float | bool | None:
         case "int":
             return int(text)
     return text
+
+
+def _plain(text: str) -> str | int | float | bool | None:
+    """What a text without quotes stands for in YAML."""
+    kinds = (kind for kind, form in _FORMS.items() if kind != "null" and form.match(text))
+    return _scalar(_TAG + next(kinds, "str"), text)
 
 
 def _place(name: str, node: yaml.Node) -> str:

@@ -28,7 +28,7 @@ class TargetFailed(GauntletError):
 class EmbeddedTarget:
     """One running reference target; `addresses` as it printed them."""
 
-    def __init__(self, name: str, options: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, options: Sequence[str] = (), addresses: int = 1) -> None:
         command = [sys.executable, "-m", "gauntlet.targets", name, "--port", "0"]
         self._process = subprocess.Popen(
             [*command, "--exit-with-parent", *options],
@@ -38,7 +38,7 @@ class EmbeddedTarget:
             start_new_session=True,  # a terminal's Ctrl-C is for Locust, which still has requests
         )
         atexit.register(self.stop)
-        self.addresses = [self._ready(name)]
+        self.addresses = [self._ready(name) for _ in range(addresses)]
 
     def stop(self) -> None:
         """End the target and wait until it is gone; safe to call twice."""

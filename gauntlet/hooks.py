@@ -14,7 +14,7 @@ would only be logged, and the load would run.
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,10 +25,11 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from gauntlet import config, options
-from gauntlet.addresses import Target, check_address, resolve
+from gauntlet.addresses import Target, check_address, resolve, targets
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
+from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport, Ledger
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import RUN, Recorder
@@ -42,10 +43,13 @@ from gauntlet.shape import ProfileShape, shape_for
 from gauntlet.systems import System
 from gauntlet.systems import system as find_system
 from gauntlet.thresholds import Threshold, override
-from gauntlet.user import Preparation, SuiteUser, concrete_users
+from gauntlet.user import Preparation, SuiteUser, choose, concrete_users
 
 _MIX = "gauntlet_mix"
 """The mix on its way to the workers, among the parsed options that Locust forwards."""
+
+_ADDRESSES = "gauntlet_addresses"
+"""All addresses by name, of a system that has several; on the same way."""
 
 _suite: "Suite | None" = None
 
@@ -87,6 +91,7 @@ class Suite:
         self.run: Run | None = None
         self.record: RunRecord | None = None
         self.folder: Path | None = None
+        self._parsed: Any = None
         self._label: str | None = None
         self._mix: Model | None = None
         self._embedded: EmbeddedTarget | None = None
@@ -96,7 +101,9 @@ class Suite:
         """Add our options and lay the mix on the classes that the locustfile made."""
         options.add(parser)
         try:
-            self._mix = config.load_mix(self.system) if self.system else None
+            if self.system:
+                self._mix = config.load_mix(self.system)
+                parser.set_defaults(**config.option_defaults(self.system))
         except GauntletError as error:
             fail(error)
         self._configure()
@@ -107,6 +114,7 @@ class Suite:
         assert environment.runner is not None and environment.parsed_options is not None
         self._parsed = environment.parsed_options
         self.recorder = Recorder(environment)
+        self.extras = Extras(environment)
         environment.events.test_start.add_listener(self._number)
         self.phases = Phases(environment, self.recorder)
         self.iterations = Iterations(environment)
@@ -126,8 +134,10 @@ class Suite:
         The payloads are made here, so that a missing folder of pictures ends nothing half-way.
         """
         address = host or self.target.address
-        for one, system in self._addresses(address):
-            check_address(one, system, self.options.allow_protected)
+        addresses = self.target.named(self.system, address) if self.system and address else {}
+        for where, one, system in self._addresses(address, addresses):
+            check_address(one, system, self.options.allow_protected, where)
+        setattr(self._parsed, _ADDRESSES, addresses)
         given = self.options.seed
         self._parsed.seed = random.getrandbits(63) if given is None else given
         self._prepare()
@@ -140,14 +150,20 @@ class Suite:
         self.options = options.read(self._parsed)
         if self.options.wait is not None and self._mix is not None:
             self._mix = self._mix.model_copy(update={"wait": self.options.wait})
-            self._configure()
+        self._configure()
         files.check_writable(self.options.results)
         self._choose_shape()
         self.target = resolve(self.system, environment, self.options.environment)
         if self.target.embedded:
             assert self.system is not None
-            self._embedded = EmbeddedTarget(self.system.target)
+            names = self.system.addresses
+            self._embedded = EmbeddedTarget(
+                self.system.target, self.system.target_options, max(len(names), 1)
+            )
             self.target = Target(self._embedded.addresses[0], "embedded")
+            if names:
+                found = dict(zip(names, self._embedded.addresses, strict=True))
+                self.target = targets(self.system, found, "embedded")
         if self.target.address and not environment.host:
             environment.host = self.target.address
         self.ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
@@ -161,14 +177,21 @@ class Suite:
         environment.events.quit.add_listener(self._last_words)
         self._listen_to_signals()
 
-    def _addresses(self, address: str | None) -> Iterator[tuple[str, System | None]]:
-        """What load will go to: one address, or where there is none those of the user classes."""
+    def _addresses(
+        self, address: str | None, named: Mapping[str, str]
+    ) -> Iterator[tuple[str, str, System | None]]:
+        """Where it was given and what load will go to; without any, those of the user classes."""
         if address:
-            yield address, self.system
+            given = config.given_addresses(self.system)
+            for name, one in named.items():
+                by_variable = given.get(name) == one
+                yield config.variable_of(name) if by_variable else "host", one, self.system
+            if not named:
+                yield "host", address, self.system
             return
         for user in self.environment.user_classes:
             if user.host:
-                yield user.host, self.system if issubclass(user, SuiteUser) else None
+                yield "host", user.host, self.system if issubclass(user, SuiteUser) else None
 
     def _choose_shape(self) -> None:
         environment = self.environment
@@ -214,6 +237,7 @@ class Suite:
             seed=self._parsed.seed,
             mix=self._mix,
             preflight=self._preflight,
+            addresses=getattr(self._parsed, _ADDRESSES, {}),
         )
 
     def _run_time(self) -> float | None:
@@ -231,10 +255,16 @@ class Suite:
                 self.shape.hold()
             self._fill_in()
         self.recorder.clear()
+        self.extras.clear()
         if judging:
             self.record = None
             self.run = Run(
-                self.environment, self._plan(), self.recorder, self.ledger, self.iterations
+                self.environment,
+                self._plan(),
+                self.recorder,
+                self.ledger,
+                self.iterations,
+                self.extras,
             )
         if isinstance(runner, WorkerRunner):
             self._prepare_worker()
@@ -272,7 +302,10 @@ class Suite:
     def _prepare(self) -> None:
         """Make the payloads that users will send; on a master that proves that they can be made."""
         worker = getattr(self.environment.runner, "worker_index", 0)
-        preparation = Preparation(int(self._parsed.seed), worker, lambda: gevent.sleep(0))
+        addresses = getattr(self._parsed, _ADDRESSES, None) or {}
+        preparation = Preparation(
+            int(self._parsed.seed), worker, lambda: gevent.sleep(0), addresses
+        )
         for user in self.environment.user_classes:
             if issubclass(user, SuiteUser):
                 user.prepare(preparation)
@@ -281,6 +314,8 @@ class Suite:
         for user in concrete_users():
             if self._mix is not None and issubclass(user, SuiteUser):
                 user.configure(self._mix)
+                if self._parsed is not None:
+                    choose(user, self._parsed.tags, self._parsed.exclude_tags)
 
     def _stop(self, **_: Any) -> None:
         run = self.run

@@ -5,7 +5,7 @@ It lives where runs are judged: in a single process or on the master.
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import locust
 from locust.env import Environment
 
 import gauntlet
+from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
@@ -60,6 +61,7 @@ class Plan:
     seed: int
     mix: Model | None
     preflight: Sequence[str]
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -92,12 +94,14 @@ class Run:
         recorder: Recorder,
         ledger: Ledger | None,
         iterations: Iterations,
+        extras: Extras | None = None,
     ) -> None:
         self.plan = plan
         self._environment = environment
         self._recorder = recorder
         self._ledger = ledger
         self._iterations = iterations
+        self._extras = extras or Extras(environment)
         self._begun = time.perf_counter()
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
@@ -134,6 +138,7 @@ class Run:
         judgement = judge(self._evidence(checks, lasted, stopped_early))
         record = self._record(checks, judgement, lasted)
         files.write(record, self.folder)
+        self._extras.write(self.folder)
         self._files.close()
         return record
 
@@ -194,6 +199,7 @@ class Run:
             profile=plan.profile_name,
             environment=plan.environment,
             target=plan.target,
+            addresses=dict(plan.addresses),
             started=self._started,
             ended=datetime.now(UTC),
             duration=round(lasted, 3),
@@ -217,6 +223,7 @@ class Run:
             endpoints=table(series, "name", "method"),
             servers=table(series, "server"),
             phases=table(series, "phase"),
+            sections=tuple(self._extras.sections()),
             histograms=histograms(series),
             failures=tuple(
                 Failure(

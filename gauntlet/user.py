@@ -1,28 +1,37 @@
 """What a user class of the suite answers besides Locust's own questions."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from locust import User, between
 
+from gauntlet.extras import Extra
 from gauntlet.models import Interval
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What a class needs to make its payloads: the run's seed and the process's number."""
+    """What a class needs before its users start: seed, process number, addresses."""
 
     seed: int
     worker: int
     pause: Callable[[], None]
     """Call it between pieces of heavy work, so that heartbeats and the web page go on."""
 
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """All addresses by name, for a system that has several; the first is the host."""
+
 
 class SuiteUser:
     """Mixed into the suite's Locust users; every method is called before a user starts."""
 
     system: ClassVar[str]
+    extra: ClassVar[Extra | None] = None
+    """What the class measures besides requests."""
+
+    idle_tasks: ClassVar[list[Any]] = []
+    """Tasks of weight 0: they run only if tags leave no other."""
 
     @classmethod
     def configure(cls, mix: Any) -> None:
@@ -40,8 +49,20 @@ class SuiteUser:
 
 def weigh(user: type[User], weights: dict[str, int]) -> None:
     """Give each task of `user` its weight by function name; tasks that tags left out stay out."""
-    chosen = {getattr(task, "__name__", ""): task for task in user.tasks}
+    idle = vars(user).get("idle_tasks", [])
+    chosen = {getattr(task, "__name__", ""): task for task in (*user.tasks, *idle)}
     user.tasks = [task for name, task in chosen.items() for _ in range(weights.get(name, 1))]
+    user.idle_tasks = [  # type: ignore[attr-defined]  # ours, on a class of Locust
+        task for name, task in chosen.items() if not weights.get(name, 1)
+    ]
+
+
+def choose(user: type[User], tags: Iterable[str], excluded: Iterable[str]) -> None:
+    """Leave out what Locust's tags leave out; where nothing is left, tasks of weight 0 run."""
+    wanted, unwanted = set(tags or ()), set(excluded or ())
+    idle: list[Any] = getattr(user, "idle_tasks", [])
+    left = [task for task in user.tasks if hasattr(task, "tasks") or _runs(task, wanted, unwanted)]
+    user.tasks = left or [task for task in idle if _runs(task, wanted, unwanted)]
 
 
 def wait(user: type[User], interval: Interval) -> None:
@@ -66,9 +87,9 @@ def concrete_users() -> Iterator[type[User]]:
 def tasks_of(user: type[User], tags: Iterable[str], excluded: Iterable[str]) -> set[str]:
     """Names of the tasks that Locust's `--tags` and `--exclude-tags` leave in."""
     wanted, unwanted = set(tags or ()), set(excluded or ())
+    return {getattr(task, "__name__", "") for task in user.tasks if _runs(task, wanted, unwanted)}
 
-    def runs(task: Any) -> bool:
-        own: set[str] = getattr(task, "locust_tag_set", set())
-        return (not wanted or bool(own & wanted)) and not own & unwanted
 
-    return {getattr(task, "__name__", "") for task in user.tasks if runs(task)}
+def _runs(task: Any, wanted: set[str], unwanted: set[str]) -> bool:
+    own: set[str] = getattr(task, "locust_tag_set", set())
+    return (not wanted or bool(own & wanted)) and not own & unwanted

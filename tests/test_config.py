@@ -132,7 +132,7 @@ def test_the_mix_of_predict_has_these_numbers() -> None:
 )
 def test_a_shipped_environment_has_this_target(name: str, address: str, protected: bool) -> None:
     environment = config.load_environment(name)
-    assert (environment.targets, environment.protected) == ({"predict": address}, protected)
+    assert (environment.targets["predict"], environment.protected) == (address, protected)
 
 
 def test_there_are_four_environments() -> None:
@@ -142,12 +142,12 @@ def test_there_are_four_environments() -> None:
 def test_all_that_is_shipped_is_right() -> None:
     checked, wrong = config.check_all()
     assert wrong == []
-    assert checked == [
-        *("environment embedded", "environment k8s", "environment local"),
-        *("environment production", "predict mix", "predict profile endurance"),
-        *("predict profile load", "predict profile quick", "predict profile smoke"),
-        *("predict profile spike", "predict profile standard", "predict profile stress"),
-    ]
+    assert set(checked) == {
+        *(f"environment {name}" for name in ("embedded", "k8s", "local", "production")),
+        *(f"{name} mix" for name in SYSTEMS),
+        *(f"{name} profile {profile}" for name in SYSTEMS for profile in PROFILES.split(", ")),
+    }
+    assert len(checked) == len(set(checked))
 
 
 # -- one's own files -----------------------------------------------------------------------------
@@ -366,10 +366,11 @@ def test_in_a_wheel_the_profiles_lie_in_the_package(
 def test_a_target_of_an_unknown_system_is_refused_with_its_line(write: Write) -> None:
     text = "description: d\ntargets:\n  predict: http://a\n  predikt: http://b\n  x: http://c\n"
     write("environments/mine.yaml", text)
+    known = ", ".join(SYSTEMS)
     assert mistakes(lambda: config.load_environment("mine")) == [
-        "profiles/environments/mine.yaml:4: targets.predikt: expected one of predict, "
+        f"profiles/environments/mine.yaml:4: targets.predikt: expected one of {known}, "
         "got 'predikt'; did you mean predict?",
-        "profiles/environments/mine.yaml:5: targets.x: expected one of predict, got 'x'",
+        f"profiles/environments/mine.yaml:5: targets.x: expected one of {known}, got 'x'",
     ]
 
 
@@ -385,10 +386,8 @@ def test_every_mistake_of_every_file_is_found_once(write: Write) -> None:
         'profiles/predict/default.yaml:1: thresholds[0]: expected a duration such as "30s" or '
         "\"1m30s\", got '2'",
     ]
-    assert checked == [
-        *("environment embedded", "environment k8s", "environment local"),
-        *("environment production", "predict mix"),
-    ]
+    assert "predict mix" in checked
+    assert not [label for label in checked if label.startswith("predict profile")]
 
 
 def test_a_profile_that_cannot_be_read_is_listed_last(write: Write) -> None:

@@ -315,9 +315,13 @@ class HttpUser(locust.HttpUser):
         locust.User.__init__(self, environment)
         if self.host is None:
             raise StopTest("no host: give --host, or set the host attribute of the user class")
-        self.client = Session(
-            self.host,
-            environment.events.request,
+        self.client = self.session(self.host)
+
+    def session(self, host: str) -> Session:
+        """A client for any address, with the settings of the class; whoever asks closes it."""
+        return Session(
+            host,
+            self.environment.events.request,
             self,
             headers=self.default_headers,
             rules=_rules(self.deadlines, self.limits),

@@ -21,6 +21,7 @@ from benchmarks.http.server import nginx
 from benchmarks.pinned import GENERATOR_CORE
 
 ROOT = Path(__file__).resolve().parents[2]
+GENERATORS = Path(__file__).resolve().parent / "http_generators.py"
 WORKS = {
     "get": "GET, 2 bytes",
     "get_caught": "GET, 2 bytes, catch_response",
@@ -73,22 +74,10 @@ def locust(
     client: str, work: str, address: str, folder: Path, seconds: int, users: int = 50
 ) -> dict[str, float]:
     """One run of a Locust process."""
-    command = [
-        sys.executable,
-        "-m",
-        "locust",
-        "-f",
-        str(ROOT / "benchmarks/http/http_generators.py"),
-    ]
-    command += ["--headless", "--only-summary", "-u", str(users), "-r", str(users)]
-    command += [
-        "-t",
-        f"{seconds + 3}s",
-        "--host",
-        address,
-        "--results-dir",
-        str(folder / "results"),
-    ]
+    command = [sys.executable, "-m", "locust", "-f", str(GENERATORS), "--headless"]
+    # It ends itself long before.
+    command += ["--only-summary", "-u", str(users), "-r", str(users), "-t", "5m"]
+    command += ["--host", address, "--results-dir", str(folder / "results")]
     # Its exit code is the verdict on a run that never had a plan; the printed object counts.
     done = subprocess.run(
         command,

@@ -12,9 +12,14 @@ What a request's Locust `context` may tell besides:
     attempts             how often it was tried, 1 where it is not said
     time_to_first_byte   milliseconds
     verified             whether the content was compared with what was expected
+
+Locust swallows what a listener raises, and the request would be missing here and in no other
+table. So nothing that a request says of itself can raise: a name that is no text is counted as its
+text, and a number that is none is left out.
 """
 
 import logging
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -45,23 +50,29 @@ BATCH = 4096
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("series", "ms", "starts", "received", "first_bytes")
+    __slots__ = ("series", "requests", "first_bytes")
 
     def __init__(self, series: Series) -> None:
         self.series = series
-        self._clear()
-
-    def _clear(self) -> None:
-        self.ms: list[float] = []
-        self.starts: list[float] = []
-        self.received: list[int] = []
-        self.first_bytes: list[float] = []
+        self.requests: list[tuple[float | None, float, int]] = []
+        self.first_bytes: list[float | None] = []
 
     def count(self) -> None:
         """Count what is noted into the series."""
-        self.series.add_many(self.ms, self.starts, sum(self.received))
-        self.series.add_first_bytes(self.first_bytes)
-        self._clear()
+        requests, first_bytes = self.requests, self.first_bytes
+        self.requests, self.first_bytes = [], []
+        if not requests:
+            return
+        times, starts, received = zip(*requests, strict=True)
+        try:
+            self.series.add_many(times, starts, int(sum(received)))
+        except (TypeError, ValueError, OverflowError):
+            times, starts, received = zip(*map(_numbers, requests), strict=True)
+            self.series.add_many(times, starts, sum(received))
+        try:
+            self.series.add_first_bytes(first_bytes)
+        except (TypeError, ValueError, OverflowError):
+            self.series.add_first_bytes([_number(one) for one in first_bytes])
 
 
 class Recorder:
@@ -70,13 +81,16 @@ class Recorder:
     def __init__(self, environment: Environment) -> None:
         self._series: dict[Key, Series] = {}
         self._pending: dict[tuple[str, str, str, str], _Pending] = {}
+        self._known: set[Key] = set()
         self.phase = ""
         """The phase that requests are recorded under: the one in which they end."""
+        self._environment = environment
         self._options = environment.parsed_options
         self._warned = False
         events = environment.events
         events.request.add_listener(self._record)
         events.reset_stats.add_listener(lambda **_: self.clear())
+        events.spawning_complete.add_listener(self._reset_if_asked)
         events.worker_report.add_listener(self._absorb)
         if isinstance(environment.runner, WorkerRunner):
             events.report_to_master.add_listener(self._hand_over)
@@ -84,6 +98,8 @@ class Recorder:
     def clear(self) -> None:
         """Forget everything; a new run begins."""
         self._series, self._pending = {}, {}
+        self._known.clear()
+        self._warned = False
 
     @property
     def series(self) -> dict[Key, Series]:
@@ -107,45 +123,102 @@ class Recorder:
         context: Mapping[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        server = context.get("server", "") if context else ""
-        key = (request_type, name, server, self.phase)
-        pending = self._pending.get(key)
-        if pending is None:
-            pending = self._pending[key] = _Pending(self._open(Key(*key)))
-        ms = response_time or 0.0
-        pending.ms.append(ms)
-        pending.starts.append(time.time() - ms / 1000 if start_time is None else start_time)
-        pending.received.append(response_length or 0)
+        try:
+            server = context.get("server", "") if context else ""
+            pending = self._pending[request_type, name, server, self.phase]
+        except Exception:  # first of its name, or a name or a context that cannot be one
+            context = _context(context)
+            pending = self._begin(request_type, name, context.get("server", ""))
+        if start_time is None:
+            start_time = time.time() - (_number(response_time) or 0.0) / 1000
+        pending.requests.append((response_time, start_time, response_length or 0))
         if context:
             first_byte = context.get("time_to_first_byte")
             if first_byte is not None:
                 pending.first_bytes.append(first_byte)
             if len(context) > 1 or first_byte is None:
-                pending.series.add_extras(context)
-        if exception is not None:
+                _count_extras(pending.series, context)
+        if exception:  # as Locust decides it
             pending.series.failures += 1
             pending.series.add_outcome(outcome_of(exception))
-        if len(pending.ms) >= BATCH:
+        if len(pending.requests) >= BATCH:
             pending.count()
 
-    def _open(self, key: Key) -> Series:
-        if key not in self._series and len(self._series) >= MOST:
-            if not self._warned:
-                self._warned = True
-                logger.warning("over %s statistics names; further ones count as 'other'", MOST)
-            key = OTHER
-        return self._series.setdefault(key, Series())
+    def _begin(self, method: object, name: object, server: object) -> _Pending:
+        """Where requests of these names are noted, names made texts; OTHER where it is full."""
+        key = self._admitted(Key(_text(method), _text(name), _text(server), self.phase))
+        pending = self._pending.get(key)
+        if pending is None:
+            pending = self._pending[key] = _Pending(self._series.setdefault(key, Series()))
+        return pending
+
+    def _admitted(self, key: Key) -> Key:
+        """The key, or OTHER where it is new and there are enough; so for the whole run."""
+        if key in self._known:
+            return key
+        if len(self._known) < MOST:
+            self._known.add(key)
+            return key
+        if not self._warned:
+            self._warned = True
+            logger.warning("over %s statistics names; further ones count as 'other'", MOST)
+        return OTHER
+
+    def _reset_if_asked(self, **_: Any) -> None:
+        """Locust's `--reset-stats` empties its tables here, in each process that it is given to."""
+        if self._environment.reset_stats:
+            self.clear()
 
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
         data[FIELD] = [[*key, series.to_wire()] for key, series in self.series.items()]
         data[RUN] = self._run()
-        self.clear()
+        self._series, self._pending = {}, {}
 
     def _absorb(self, client_id: str, data: dict[str, Any]) -> None:
         if data.get(RUN) != self._run():
             return  # a late report of a run that is over
-        for *key, wire in data.get(FIELD, ()):
-            self._open(Key(*key)).merge(Series.from_wire(wire))
+        for *parts, wire in data.get(FIELD, ()):
+            key = self._admitted(Key(*parts))
+            self._series.setdefault(key, Series()).merge(Series.from_wire(wire))
 
     def _run(self) -> int:
         return int(getattr(self._options, RUN, 0))
+
+
+def _count_extras(series: Series, context: Mapping[str, Any]) -> None:
+    sent, attempts = context.get("sent"), context.get("attempts")
+    if sent is not None:
+        series.sent += sent if type(sent) is int else int(_number(sent) or 0)
+    if attempts is not None:
+        series.retries += max(int(_number(attempts) or 1) - 1, 0)
+    if context.get("verified") is True:
+        series.verified += 1
+
+
+def _context(given: Any) -> Mapping[str, Any]:
+    return given if isinstance(given, Mapping) else {}
+
+
+def _text(given: object) -> str:
+    """A name as text; None is no name."""
+    if given is None:
+        return ""
+    try:
+        return str(given)
+    except Exception:  # a name's own code may raise anything
+        return type(given).__name__
+
+
+def _number(given: Any) -> float | None:
+    """A finite number, or None."""
+    try:
+        number = float(given)
+    except Exception:  # None, and whatever a conversion of one's own may raise
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _numbers(request: tuple[Any, Any, Any]) -> tuple[float | None, float, int]:
+    ms, start, received = request
+    moment = _number(start)
+    return _number(ms), time.time() if moment is None else moment, int(_number(received) or 0)

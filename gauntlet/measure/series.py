@@ -46,6 +46,8 @@ class Series:
     """Requests of one key: counts, times in microseconds, first and last start in Unix seconds."""
 
     requests: int = 0
+    untimed: int = 0
+    """Requests that told no time; averages and percentiles are of the others."""
     failures: int = 0
     received: int = 0
     sent: int = 0
@@ -66,31 +68,32 @@ class Series:
         self.add_many([ms], [start], received)
         self.failures += failed
 
-    def add_many(self, ms: Sequence[float], starts: Sequence[float], received: int) -> None:
-        """Count requests by their times; `received` bytes in all. Failures are counted apart."""
+    def add_many(
+        self, ms: Sequence[float | None], starts: Sequence[float], received: int
+    ) -> None:
+        """Count requests by their times; `received` bytes in all. Failures are counted apart.
+
+        A request of no time (None, NaN, infinite) counts, and its time does not.
+        """
         if not ms:
             return
-        us = np.asarray(ms, dtype=float) * 1000.0
-        self.requests += len(us)
+        us = _microseconds(ms)
+        self.requests += len(ms)
+        self.untimed += len(ms) - len(us)
         self.received += received
-        self.total_us += float(us.sum())
-        self.squares_us += float(us @ us)
-        self.min_us = min(self.min_us, float(us.min()))
-        self.max_us = max(self.max_us, float(us.max()))
-        self.first = min(self.first, min(starts))
-        self.last = max(self.last, max(starts))
-        _add(self.counts, _gridded(us))
+        self.first = min(self.first, float(min(starts)))
+        self.last = max(self.last, float(max(starts)))
+        if len(us):
+            self.total_us += float(us.sum())
+            self.squares_us += float(us @ us)
+            self.min_us = min(self.min_us, float(us.min()))
+            self.max_us = max(self.max_us, float(us.max()))
+            _add(self.counts, _gridded(us))
 
-    def add_first_bytes(self, ms: Sequence[float]) -> None:
-        """Count times to first byte."""
+    def add_first_bytes(self, ms: Sequence[float | None]) -> None:
+        """Count times to first byte; those that are None are not known."""
         if ms:
-            _add(self.first_bytes, _gridded(np.asarray(ms, dtype=float) * 1000.0))
-
-    def add_extras(self, context: Mapping[str, Any]) -> None:
-        """Count what a context tells besides: bytes sent, attempts, verified."""
-        self.sent += context.get("sent", 0)
-        self.retries += context.get("attempts", 1) - 1
-        self.verified += bool(context.get("verified", False))
+            _add(self.first_bytes, _gridded(_microseconds(ms)))
 
     def add_outcome(self, outcome: str) -> None:
         """Count the outcome of a failed request."""
@@ -134,19 +137,24 @@ class Series:
     @property
     def avg_ms(self) -> float:
         """Mean response time in milliseconds; 0.0 without requests."""
-        return self.total_us / self.requests / 1000 if self.requests else 0.0
+        return self.total_us / self.timed / 1000 if self.timed else 0.0
 
     @property
     def stdev_ms(self) -> float:
         """Standard deviation of the response time in milliseconds; 0.0 under two requests."""
-        if self.requests < 2:
+        if self.timed < 2:
             return 0.0
-        spread = self.squares_us - self.total_us * self.total_us / self.requests
-        return math.sqrt(max(spread, 0.0) / (self.requests - 1)) / 1000
+        spread = self.squares_us - self.total_us * self.total_us / self.timed
+        return math.sqrt(max(spread, 0.0) / (self.timed - 1)) / 1000
+
+    @property
+    def timed(self) -> int:
+        """Requests that told their time."""
+        return self.requests - self.untimed
 
     @property
     def min_ms(self) -> float:
-        return self.min_us / 1000 if self.requests else 0.0
+        return self.min_us / 1000 if self.timed else 0.0
 
     @property
     def max_ms(self) -> float:
@@ -183,6 +191,22 @@ class Series:
         """The series that `to_wire` packed."""
         parts: Any = (dict(part) if isinstance(part, list) else part for part in wire)
         return cls(*parts)
+
+
+def _microseconds(ms: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Times that are any, in microseconds; a clock that was set back makes them 0, not less."""
+    us: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(ms, dtype=float)  # None becomes NaN
+    us = np.maximum(us[np.isfinite(us)], 0.0)
+    us *= 1000.0
+    return us
+
+
+def _microseconds(ms: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Times that are any, in microseconds; a clock that was set back makes them 0, not less."""
+    us: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(ms, dtype=float)  # None becomes NaN
+    us = np.maximum(us[np.isfinite(us)], 0.0)
+    us *= 1000.0
+    return us
 
 
 def _gridded(us: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
@@ -233,7 +257,7 @@ def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:
 
 
 _FIELDS = tuple(one.name for one in fields(Series))
-_SUMS = ("requests", "failures", "received", "sent", "retries", "verified") + (
+_SUMS = ("requests", "untimed", "failures", "received", "sent", "retries", "verified") + (
     "total_us",
     "squares_us",
 )

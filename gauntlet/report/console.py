@@ -28,7 +28,7 @@ def lines(record: RunRecord) -> list[Text]:
         Text(RULE),
         Text("BENCHMARK RESULTS", "bold"),
         Text(RULE),
-        Text(f"Target: {record.target} ({record.environment or 'by address'})"),
+        Text(f"Target: {_target(record)} ({record.environment or 'by address'})"),
         Text(f"Total requests: {total.requests}"),
         Text(f"Successful: {total.requests - total.failures}"),
         Text(f"Failed: {total.failures}", "red" if total.failures else ""),
@@ -40,6 +40,7 @@ def lines(record: RunRecord) -> list[Text]:
         Text(""),
         *_endpoints(record),
         *_servers(record),
+        *_sections(record),
         *_failures(record),
         *_thresholds(record),
         Text(RULE),
@@ -62,6 +63,14 @@ def _writable(text: str, encoding: str) -> str:
 
 
 _SHOWN = (("P50", "p50"), ("P95", "p95"), ("P99", "p99"))
+
+
+def _target(record: RunRecord) -> str:
+    """The address, or all of them by name where they differ."""
+    named = record.addresses
+    if len(set(named.values())) < 2:
+        return record.target
+    return ", ".join(f"{name} {address}" for name, address in named.items())
 
 
 def _success(total: Statistics) -> str:
@@ -99,6 +108,15 @@ def _servers(record: RunRecord) -> list[Text]:
         row = f"  {one.server:<{width}} {one.requests:>9} {_success(one):>8} {times}"
         text.append(Text(row))
     return [*text, Text("")]
+
+
+def _sections(record: RunRecord) -> list[Text]:
+    text: list[Text] = []
+    for section in record.sections:
+        text += [Text(f"{section.title}:")]
+        text += [Text(f"  {figure.name}: {figure.shown}") for figure in section.figures]
+        text += [Text("")]
+    return text
 
 
 def _failures(record: RunRecord) -> list[Text]:

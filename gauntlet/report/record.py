@@ -109,6 +109,21 @@ class Moment(Part):
     failures: int
 
 
+class Figure(Part):
+    """One figure: its name, its value, and the value as people read it."""
+
+    name: str
+    value: float | int | None
+    shown: str
+
+
+class Section(Part):
+    """Figures that a system's users measured besides requests."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+
 class Fleet(Part):
     """The processes that made the load."""
 
@@ -127,6 +142,8 @@ class RunRecord(Part):
     profile: str | None
     environment: str | None
     target: str
+    addresses: dict[str, str] = {}
+    """By name, for a system that has several."""
     started: datetime
     ended: datetime
     duration: float
@@ -147,6 +164,7 @@ class RunRecord(Part):
     endpoints: tuple[Statistics, ...]
     servers: tuple[Statistics, ...]
     phases: tuple[Statistics, ...]
+    sections: tuple[Section, ...] = ()
     histograms: tuple[Histogram, ...]
     failures: tuple[Failure, ...]
     user_errors: dict[str, int]

@@ -53,6 +53,11 @@ class Aggregator:
         record = await self._find(blob)
         return self._whole_or_range(request, blob, record, [])
 
+    async def stream_blob(self, request: Request, blob: str) -> Reply:
+        """A whole blob, as the endpoint that begins to send before it has everything."""
+        reply = await self.get_blob(request, blob)
+        return reply._replace(headers=[*reply.headers, (b"x-walrus-streaming", b"true")])
+
     async def get_by_object_id(self, request: Request, name: str) -> Reply:
         """The blob of an object, with the attributes of the object as headers."""
         usual = object_id(name)

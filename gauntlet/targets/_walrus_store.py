@@ -33,7 +33,8 @@ from gauntlet.targets._walrus_ids import blob_id, decode, encode
 
 MAX_BLOBS = 1 << 17
 """Blobs kept at a time, however short."""
-_USED, _HEAD, _TAIL, _BORN = range(4)
+_USED, _HEAD, _TAIL, _BORN, TOKENS, PURGED = range(6)
+"""The numbers in `state`: bytes, youngest and oldest blob, begin; used tokens and their purge."""
 _CELLS = 8
 _SLOT = 40  # 32 bytes of id, 8 of length
 _STATE_BYTES = 8 * _CELLS + _SLOT * MAX_BLOBS
@@ -81,13 +82,13 @@ class Store:
         self._descriptor = os.open(directory / "state", os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._descriptor, _STATE_BYTES)
         self._bytes = memoryview(mmap.mmap(self._descriptor, _STATE_BYTES))
-        self._cells = self._bytes[: 8 * _CELLS].cast("Q")
+        self.cells = self._bytes[: 8 * _CELLS].cast("Q")
         with self.locked():
-            self._cells[_BORN] = self._cells[_BORN] or time.time_ns()
+            self.cells[_BORN] = self.cells[_BORN] or time.time_ns()
 
     def epoch(self) -> int:
         """The current epoch, counted from 1 since the store was made."""
-        return 1 + int((time.time() - self._cells[_BORN] / 1e9) / self._epoch_s)
+        return 1 + int((time.time() - self.cells[_BORN] / 1e9) / self._epoch_s)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -111,10 +112,13 @@ class Store:
             if known and not known.is_valid(self.epoch()):
                 record.created_s = time.time()
                 self._unlink(self._path("cached", blob))
-            result = settle(record, blob, terms, self.epoch())
             if not known:
                 os.rename(upload.path, self._path("blobs", blob))
-            if "newlyCreated" in result:
+            is_now_quilt = patches is not None and record.patches is None
+            if is_now_quilt:
+                record.patches = patches
+            result = settle(record, blob, terms, self.epoch())
+            if "newlyCreated" in result or is_now_quilt:
                 self._write_record(blob, record)
             if not known:
                 self._count_in(blob, record.size)
@@ -171,7 +175,7 @@ class Store:
 
     def _count_in(self, blob: str, size: int) -> None:
         """Note a new blob as the youngest one; the oldest ones make room."""
-        cells, raw = self._cells, decode(blob)
+        cells, raw = self.cells, decode(blob)
         assert raw is not None
         cells[_USED] += size
         self._slot(cells[_HEAD])[:] = raw + size.to_bytes(8, "little")

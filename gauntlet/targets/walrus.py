@@ -12,6 +12,7 @@ Bodies stream both ways, so memory does not grow with a blob.
 
 import asyncio
 import os
+import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 from multiprocessing.synchronize import Semaphore
@@ -32,6 +33,7 @@ from gauntlet.targets._walrus_publisher import Publisher
 from gauntlet.targets._walrus_request import Request
 from gauntlet.targets._walrus_settings import WalrusSettings
 from gauntlet.targets._walrus_store import Store
+from gauntlet.targets.faults import chance
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -74,11 +76,18 @@ class Slots(NamedTuple):
 
 class _App:
     def __init__(
-        self, publisher: Publisher | None, aggregator: Aggregator | None, slots: dict[str, Slots]
+        self,
+        settings: WalrusSettings,
+        slots: dict[str, Slots],
+        publisher: Publisher | None,
+        aggregator: Aggregator | None,
+        worker: int,
     ) -> None:
         self._publisher = publisher
         self._aggregator = aggregator
         self._slots = slots
+        self._overload_share = settings.overload_share
+        self._source = random.Random(f"walrus:{settings.seed}:{worker}")
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         request = Request(
@@ -91,19 +100,21 @@ class _App:
             reply = await self._answer(request, scope)
         except Refused as refusal:
             reply = refusal.reply
-        await _send(send, receive, reply)
+        await _send(send, receive, reply, bare=request.method == "HEAD")
 
     async def _answer(self, request: Request, scope: "Scope") -> Reply:
         if request.method == "OPTIONS":
             return Reply(200, _PREFLIGHT)
         segments = [unquote(part) for part in scope["raw_path"].decode("latin-1").split("/")[1:]]
         method, handler, service = self._route(segments)
-        if handler is None:
+        if handler is None or not all(segments):
             return Reply(404, [])
         allowed = ("GET", "HEAD") if method == "GET" else (method,)
         if request.method not in allowed:
             return Reply(405, [(b"allow", ",".join(allowed).encode())])
         if service:
+            if chance(self._overload_share, self._source):
+                raise _overloaded(service)
             return await _admitted(self._slots[service], partial(handler, request))
         return await handler(request)
 
@@ -120,6 +131,8 @@ class _App:
             match segments:
                 case ["v1", "blobs"]:
                     return "PUT", publisher.put_blob, "publisher"
+                case ["v1", "quilts"]:
+                    return "PUT", publisher.put_quilt, "publisher"
         if aggregator:
             match segments:
                 case ["v1", "blobs", "by-object-id", name]:
@@ -134,6 +147,8 @@ class _App:
                     found = partial(aggregator.list_patches, quilt=quilt)
                 case ["v1", "blobs", blob, "byte-range"]:
                     found = partial(aggregator.get_byte_range, blob=blob)
+                case ["v1alpha", "blobs", blob, "stream"]:
+                    found = partial(aggregator.stream_blob, blob=blob)
                 case ["v1", "blobs", blob]:
                     found = partial(aggregator.get_blob, blob=blob)
         return "GET", found, "aggregator"
@@ -150,8 +165,7 @@ async def _api(request: Request) -> Reply:
 async def _admitted(slots: Slots, work: Callable[[], Awaitable[Reply]]) -> Reply:
     """Do the work when a slot is free; 429 if too many wait already."""
     if not slots.taken.acquire(block=False):
-        text = f"the {slots.name} is receiving too many requests; please try again later"
-        raise refused_text(429, text)
+        raise _overloaded(slots.name)
     try:
         while not slots.running.acquire(block=False):
             await asyncio.sleep(_POLL_S)
@@ -163,30 +177,50 @@ async def _admitted(slots: Slots, work: Callable[[], Awaitable[Reply]]) -> Reply
         slots.taken.release()
 
 
-async def _send(send: "Send", receive: "Receive", reply: Reply) -> None:
+def _overloaded(service: str) -> Refused:
+    text = f"the {service} is receiving too many requests; please try again later"
+    return refused_text(429, text)
+
+
+async def _send(send: "Send", receive: "Receive", reply: Reply, *, bare: bool) -> None:
+    """Send an answer; a bare one has the head of the whole answer and no body."""
     body = reply.body
     length = body.length if isinstance(body, Part) else len(body)
     headers = [*reply.headers, *_CORS, (b"content-length", str(length).encode())]
-    start = {"type": "http.response.start", "status": reply.status, "headers": headers}
-    if not isinstance(body, Part):
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-        return
     try:
-        await send(start)
-        await _send_part(send, receive, body)
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if bare:
+            await send({"type": "http.response.body", "body": b""})
+        elif isinstance(body, Part):
+            await _send_part(send, receive, body)
+        else:
+            await send({"type": "http.response.body", "body": body})
     finally:
-        os.close(body.descriptor)
+        if isinstance(body, Part):
+            os.close(body.descriptor)
 
 
 async def _send_part(send: "Send", receive: "Receive", part: Part) -> None:
+    """Send a part of a file in chunks, until its end or until nobody takes them."""
     offset, end = part.offset, part.offset + part.length
-    while end - offset > CHUNK_BYTES:
-        chunk = os.pread(part.descriptor, CHUNK_BYTES, offset)
-        offset += len(chunk)
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    chunk = os.pread(part.descriptor, end - offset, offset)
-    await send({"type": "http.response.body", "body": chunk})
+    gone = asyncio.create_task(_wait_until_gone(receive)) if part.length > CHUNK_BYTES else None
+    try:
+        while gone and end - offset > CHUNK_BYTES and not gone.done():
+            chunk = os.pread(part.descriptor, CHUNK_BYTES, offset)
+            offset += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(0)
+        chunk = os.pread(part.descriptor, min(CHUNK_BYTES, end - offset), offset)
+        if offset + len(chunk) == end:
+            await send({"type": "http.response.body", "body": chunk})
+    finally:
+        if gone:
+            gone.cancel()
+
+
+async def _wait_until_gone(receive: "Receive") -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def build_app(
@@ -196,4 +230,4 @@ def build_app(
     store = Store(directory, settings.store_limit, settings.epoch_s)
     publisher = None if mode == "aggregator" else Publisher(settings, store, worker)
     aggregator = None if mode == "publisher" else Aggregator(settings, store, worker)
-    return _App(publisher, aggregator, slots)
+    return _App(settings, slots, publisher, aggregator, worker)

@@ -23,7 +23,7 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
     for index, ms in enumerate((10.0, 20.0, 40.0, 50.0)):
         series.add(ms, ms == 50.0, 1000.0 + index, 100)
     series.add_first_bytes([5.0, 6.0])
-    series.add_extras({"sent": 70, "attempts": 3, "verified": True})
+    series.sent, series.retries, series.verified = 70, 2, 1
     series.add_outcome("timeout")
     series.add_outcome("status")
     kept = record.statistics(Key("GET", "/a", "one", "steady"), series)
