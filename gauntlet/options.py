@@ -143,16 +143,17 @@ def read(options: Namespace) -> Options:
         )
     seed = _whole("--seed", options.seed, 0, mistakes)
     total = _whole("--total-iterations", options.total_iterations, 1, mistakes)
-    options.total_iterations = total  # as a number, for this process and the workers
-    if options.exact_mix and total is None:
+    checks = _checks(options, mistakes)
+    if options.exact_mix and options.total_iterations is None:
         mistakes.append("--exact-mix: expected --total-iterations with it, got none")
     wait = _wait(options.wait, mistakes)
     if mistakes:
         raise UsageError(mistakes)
+    options.total_iterations = total  # as a number, for this process and the workers
     return Options(
         profile=options.load_profile or None,
         environment=options.environment or None,
-        rules=tuple(_checks(options) + rules),
+        rules=tuple(checks + rules),
         preflight=cast(Literal["warn", "strict", "off"], mode),
         allow_protected=options.allow_protected,
         results=options.results_dir,
@@ -165,7 +166,9 @@ def read(options: Namespace) -> Options:
 def _whole(option: str, text: str | int | None, least: int, mistakes: list[str]) -> int | None:
     if text is None:
         return None
-    if str(text).isdecimal() and least <= int(text) < LARGEST:
+    if text == "":  # a variable that is set and empty
+        return None
+    if str(text).isdecimal() and len(str(text)) < 20 and least <= int(text) < LARGEST:
         return int(text)
     mistakes.append(f"{option}: expected a whole number from {least} to 2**63 - 1, got {text!r}")
     return None
@@ -182,27 +185,29 @@ def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original
     return Interval(low=low, high=high)
 
 
-def _checks(options: Namespace) -> list[Threshold]:
+def _checks(options: Namespace, mistakes: list[str]) -> list[Threshold]:
     """The checks of locust-plugins as rules of ours; theirs are switched off, ours judge.
 
     Theirs run last and would put their exit code over an INVALID.
     """
     rules = {
-        "check_fail_ratio": "fail_ratio <= {:.10f}",
-        "check_rps": "rps >= {:.10f}/s",
-        "check_avg_response_time": "avg <= {:.10f}ms",
+        "check_fail_ratio": "fail_ratio <= {}",
+        "check_rps": "rps >= {}/s",
+        "check_avg_response_time": "avg <= {}ms",
     }
     found = []
     for name, rule in rules.items():
         value = getattr(options, name, None)
-        if value is not None:
-            found.append(_check(name, rule, value))
-            setattr(options, name, None)
+        if value is None:
+            continue
+        setattr(options, name, None)
+        try:
+            found.append(thresholds.parse(rule.format(_decimal(value))))
+        except ValueError as error:
+            mistakes.append(f"--{name.replace('_', '-')}: {error}")
     return found
 
 
-def _check(name: str, rule: str, value: float) -> Threshold:
-    try:
-        return thresholds.parse(rule.format(value))
-    except ValueError as error:
-        raise UsageError(f"--{name.replace('_', '-')}: {error}") from error
+def _decimal(value: float) -> str:
+    """A number without exponent and closing zeros."""
+    return f"{value:.10f}".rstrip("0").rstrip(".")

@@ -50,29 +50,42 @@ BATCH = 4096
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("series", "requests", "first_bytes")
+    __slots__ = ("series", "requests", "extras")
 
     def __init__(self, series: Series) -> None:
         self.series = series
-        self.requests: list[tuple[float | None, float, int]] = []
-        self.first_bytes: list[float | None] = []
+        self.requests: list[tuple[Any, Any, Any]] = []
+        """Milliseconds, start, bytes received."""
+        self.extras: list[tuple[Any, Any, Any, Any]] = []
+        """Milliseconds to the first byte, bytes sent, attempts, verified."""
 
     def count(self) -> None:
         """Count what is noted into the series."""
-        requests, first_bytes = self.requests, self.first_bytes
-        self.requests, self.first_bytes = [], []
-        if not requests:
-            return
-        times, starts, received = zip(*requests, strict=True)
+        requests, extras = self.requests, self.extras
+        self.requests, self.extras = [], []
+        if requests:
+            self._count(requests)
+        if extras:
+            self._count_extras(extras)
+
+    def _count(self, requests: list[tuple[Any, Any, Any]]) -> None:
         try:
+            times, starts, received = zip(*requests, strict=True)
             self.series.add_many(times, starts, int(sum(received)))
         except (TypeError, ValueError, OverflowError):
             times, starts, received = zip(*map(_numbers, requests), strict=True)
             self.series.add_many(times, starts, sum(received))
+
+    def _count_extras(self, extras: list[tuple[Any, Any, Any, Any]]) -> None:
+        first_bytes, sent, attempts, verified = zip(*extras, strict=True)
+        series = self.series
         try:
-            self.series.add_first_bytes(first_bytes)
+            series.add_first_bytes(first_bytes)
         except (TypeError, ValueError, OverflowError):
-            self.series.add_first_bytes([_number(one) for one in first_bytes])
+            series.add_first_bytes([_number(one) for one in first_bytes])
+        series.sent += sum(_whole(one) for one in sent if one)
+        series.retries += sum(max(_whole(one) - 1, 0) for one in attempts if one)
+        series.verified += sum(one is True for one in verified)
 
 
 class Recorder:
@@ -133,11 +146,9 @@ class Recorder:
             start_time = time.time() - (_number(response_time) or 0.0) / 1000
         pending.requests.append((response_time, start_time, response_length or 0))
         if context:
-            first_byte = context.get("time_to_first_byte")
-            if first_byte is not None:
-                pending.first_bytes.append(first_byte)
-            if len(context) > 1 or first_byte is None:
-                _count_extras(pending.series, context)
+            get = context.get
+            extras = get("time_to_first_byte"), get("sent"), get("attempts"), get("verified")
+            pending.extras.append(extras)
         if exception:  # as Locust decides it
             pending.series.failures += 1
             pending.series.add_outcome(outcome_of(exception))
@@ -185,16 +196,6 @@ class Recorder:
         return int(getattr(self._options, RUN, 0))
 
 
-def _count_extras(series: Series, context: Mapping[str, Any]) -> None:
-    sent, attempts = context.get("sent"), context.get("attempts")
-    if sent is not None:
-        series.sent += sent if type(sent) is int else int(_number(sent) or 0)
-    if attempts is not None:
-        series.retries += max(int(_number(attempts) or 1) - 1, 0)
-    if context.get("verified") is True:
-        series.verified += 1
-
-
 def _context(given: Any) -> Mapping[str, Any]:
     return given if isinstance(given, Mapping) else {}
 
@@ -218,7 +219,12 @@ def _number(given: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _whole(given: Any) -> int:
+    """A number without its fraction; 0 where it is none."""
+    return given if type(given) is int else int(_number(given) or 0)
+
+
 def _numbers(request: tuple[Any, Any, Any]) -> tuple[float | None, float, int]:
     ms, start, received = request
     moment = _number(start)
-    return _number(ms), time.time() if moment is None else moment, int(_number(received) or 0)
+    return _number(ms), time.time() if moment is None else moment, _whole(received)

@@ -201,14 +201,6 @@ def _microseconds(ms: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.fl
     return us
 
 
-def _microseconds(ms: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    """Times that are any, in microseconds; a clock that was set back makes them 0, not less."""
-    us: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(ms, dtype=float)  # None becomes NaN
-    us = np.maximum(us[np.isfinite(us)], 0.0)
-    us *= 1000.0
-    return us
-
-
 def _gridded(us: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
     """Counts of times by grid value: `grid` for many at once."""
     whole = np.minimum(us + 0.5, HIGHEST_US).astype(np.int64)

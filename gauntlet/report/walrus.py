@@ -1,0 +1,248 @@
+"""What is told of blobs besides their requests: kinds of results, caching, staleness, each blob.
+
+`stress_test_summary.json` is an array with an object per blob, in the order in which uploads began:
+
+    blob_number           1, 2, 3 …
+    blob_id               as the publisher gave it; null if it did not
+    upload_time           seconds, further attempts and pauses included; null if it failed
+    blob_size_kb          KiB
+    download_time_first   seconds of the first, uncached download; null if it failed or was not made
+    download_time_cached  seconds of the second one
+    status                newlyCreated, alreadyCertified, or the class of the first failure
+    verified              whether every byte of both downloads was compared and right
+    bytes                 of the blob
+    attempts              HTTP requests made for it
+
+Of more than SAMPLE blobs the file holds a random sample of that many, each with the same odds,
+whichever worker made it; counts and the shortest and longest times are always of all blobs.
+"""
+
+import json
+from collections import Counter
+from heapq import nsmallest
+from pathlib import Path
+from random import random
+from typing import Any, NamedTuple
+
+from gauntlet.measure.series import Series
+from gauntlet.report.record import Figure, Section
+from gauntlet.units import format_duration
+
+FILE = "stress_test_summary.json"
+SAMPLE = 10_000
+BATCH = 4096
+
+FIRST, CACHED, VISIBLE = "first", "cached", "visible"
+
+
+class Row(NamedTuple):
+    """One blob; times in seconds, `start` by the wall clock."""
+
+    start: float
+    blob_id: str | None
+    upload: float | None
+    size: int
+    first: float | None
+    cached: float | None
+    status: str
+    verified: bool
+    attempts: int
+
+
+class BlobSummary:
+    """The blobs of this process; on a master those of all workers."""
+
+    name = "blobs"
+
+    def __init__(self) -> None:
+        self.export = False
+        """Whether to write the file."""
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; a new run begins."""
+        self.counts: Counter[str] = Counter()
+        self._series = {kind: Series() for kind in (FIRST, CACHED, VISIBLE)}
+        self._pending: dict[str, list[float]] = {kind: [] for kind in self._series}
+        self._rows: list[tuple[float, ...]] = []
+        self._odds = 1.0
+
+    # -- what users tell -------------------------------------------------------------------------
+
+    def stored(self, new: bool, again: bool) -> None:
+        """An upload succeeded; `again` if its content had been uploaded before on purpose."""
+        self.counts["new" if new else "certified"] += 1
+        if again:
+            self.counts["new again" if new else "certified again"] += 1
+
+    def read(self, kind: str, seconds: float, state: str) -> None:
+        """A first or cached download was right and needed one attempt."""
+        self.counts[f"{kind} {state}"] += 1
+        self._time(kind, seconds)
+
+    def visible(self, answers: int, seconds: float) -> None:
+        """A blob was seen at last, after so many 404s and so long after its upload."""
+        self.counts["stale"] += 1
+        self.counts["stale answers"] += answers
+        self._time(VISIBLE, seconds)
+
+    def add(self, row: Row) -> None:
+        """Note a blob."""
+        self.counts["blobs"] += 1
+        odds = random()
+        if odds < self._odds:
+            self._rows.append((odds, *row))
+            self._trim()
+
+    # -- between processes -----------------------------------------------------------------------
+
+    def hand_over(self) -> dict[str, Any]:
+        """What came since the last time."""
+        wire = {
+            "counts": dict(self.counts),
+            "series": {kind: one.to_wire() for kind, one in self._counted().items()},
+            "rows": self._rows,
+        }
+        self.clear()
+        return wire
+
+    def absorb(self, wire: dict[str, Any]) -> None:
+        """Add what a worker handed over."""
+        self.counts.update(wire["counts"])
+        for kind, one in wire["series"].items():
+            self._series[kind].merge(Series.from_wire(one))
+        self._rows += [tuple(row) for row in wire["rows"] if row[0] < self._odds]
+        self._trim()
+
+    # -- reports ---------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> list[Row]:
+        """The blobs, or a sample of them, in the order in which their uploads began."""
+        kept = nsmallest(SAMPLE, self._rows)
+        return sorted((Row(*row[1:]) for row in kept), key=lambda row: row.start)  # type: ignore[arg-type]  # as `add` put them together
+
+    def section(self) -> Section | None:
+        """The figures; times that nobody measured are left out."""
+        if not self.counts:
+            return None
+        figures = [*self._stored(), *self._times(), *self._cache(), *self._trouble()]
+        return Section(title="Blobs", figures=tuple(figures))
+
+    def write(self, folder: Path) -> None:
+        """Write the file, if it is wanted."""
+        if self.export:
+            told = [_told(number, row) for number, row in enumerate(self.rows, 1)]
+            text = json.dumps(told, indent=2) + "\n"
+            (folder / FILE).write_text(text, encoding="utf-8")
+
+    def _stored(self) -> list[Figure]:
+        new, certified = self.counts["new"], self.counts["certified"]
+        again = self.counts["new again"] + self.counts["certified again"]
+        figures = [_count("Newly created", new), _count("Already certified", certified)]
+        if again:
+            figures.append(
+                Figure(
+                    name="Uploaded again on purpose",
+                    value=again,
+                    shown=f"{again}, of which {self.counts['certified again']} already certified",
+                )
+            )
+        if self.counts["blobs"] > SAMPLE:
+            shown = f"{SAMPLE} of {self.counts['blobs']}"
+            figures.append(Figure(name="Blobs told one by one", value=SAMPLE, shown=shown))
+        return figures
+
+    def _times(self) -> list[Figure]:
+        series = self._counted()
+        first, cached = series[FIRST], series[CACHED]
+        figures = []
+        if cached.requests:
+            figures.append(_time("Shortest cached download", cached.min_ms))
+            figures.append(_time("Longest cached download", cached.max_ms))
+        if first.requests and cached.requests:
+            one, other = first.percentile_ms(50), cached.percentile_ms(50)
+            ratio = one / other if other else None
+            shown = f"{ratio:.2f} (P50 {_shown(one)} / {_shown(other)})" if ratio else "no time"
+            figures.append(Figure(name="First to cached", value=ratio, shown=shown))
+        return figures
+
+    def _cache(self) -> list[Figure]:
+        figures = []
+        for kind, name in ((FIRST, "First"), (CACHED, "Cached")):
+            hits, misses = self.counts[f"{kind} hit"], self.counts[f"{kind} miss"]
+            total = hits + misses + self.counts[f"{kind} unknown"]
+            if total:
+                said = f"{hits} hits, {misses} misses, {total - hits - misses} without a word"
+                shown = said if hits or misses else "no header says"
+                value = hits / (hits + misses) if hits or misses else None
+                figures.append(
+                    Figure(name=f"{name} downloads by cache headers", value=value, shown=shown)
+                )
+        return figures
+
+    def _trouble(self) -> list[Figure]:
+        figures = []
+        if self.counts["stale"]:
+            times = self._counted()[VISIBLE]
+            shown = (
+                f"{self.counts['stale']} ({self.counts['stale answers']} answers of 404), visible "
+                f"after P50 {_shown(times.percentile_ms(50))}, at most {_shown(times.max_ms)}"
+            )
+            figures.append(Figure(name="Stale at first", value=self.counts["stale"], shown=shown))
+            figures.append(_time("Longest time to visibility", times.max_ms))
+        for status in (429, 503):
+            if count := self.counts[f"backed off {status}"]:
+                figures.append(_count(f"Backed off after {status}", count))
+        return figures
+
+    # -- times and rows --------------------------------------------------------------------------
+
+    def _time(self, kind: str, seconds: float) -> None:
+        pending = self._pending[kind]
+        pending.append(seconds * 1000)
+        if len(pending) >= BATCH:
+            self._counted()
+
+    def _counted(self) -> dict[str, Series]:
+        for kind, pending in self._pending.items():
+            self._series[kind].add_many(pending, [0.0] * len(pending), 0)
+            self._pending[kind] = []
+        return self._series
+
+    def _trim(self) -> None:
+        """Keep those with the smallest draws, now and then."""
+        if len(self._rows) >= 2 * SAMPLE:
+            self._rows = nsmallest(SAMPLE, self._rows)
+            self._odds = self._rows[-1][0]
+
+
+def _told(number: int, row: Row) -> dict[str, object]:
+    return {
+        "blob_number": number,
+        "blob_id": row.blob_id,
+        "upload_time": _rounded(row.upload),
+        "blob_size_kb": round(row.size / 1024, 2),
+        "download_time_first": _rounded(row.first),
+        "download_time_cached": _rounded(row.cached),
+        "status": row.status,
+        "verified": row.verified,
+        "bytes": row.size,
+        "attempts": row.attempts,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
+
+
+def _count(name: str, count: int) -> Figure:
+    return Figure(name=name, value=count, shown=str(count))
+
+
+def _time(name: str, ms: float) -> Figure:
+    return Figure(name=f"{name}", value=ms / 1000, shown=_shown(ms))
+
+
+def _shown(ms: float) -> str:
+    return format_duration(ms / 1000)
