@@ -12,7 +12,6 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -20,7 +19,7 @@ from rich.table import Table
 
 from gauntlet import __version__, config, curves, scaffold
 from gauntlet import bench as quick
-from gauntlet.commands import enter
+from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
 from gauntlet.systems import SYSTEMS
 from gauntlet.systems import system as find_system
@@ -29,20 +28,7 @@ from gauntlet.text import nearest
 from gauntlet.units import format_duration
 
 
-class Command(click.Group):
-    """Names the nearest command where there is none of that name."""
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        name = args[0] if args else ""
-        if name and self.get_command(ctx, name) is None and not name.startswith("-"):
-            known = self.list_commands(ctx)
-            raise UsageError(
-                f"gauntlet: expected one of {', '.join(known)}, got {name!r}{nearest(name, known)}"
-            )
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="gauntlet")
 def gauntlet() -> None:
     """Load-test five kinds of system on Locust, with verdicts one can defend."""

@@ -1,14 +1,29 @@
 """How a command of ours ends: with one line per mistake and the exit code that goes with it."""
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from gauntlet.errors import GauntletError
+from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
+from gauntlet.text import nearest
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Group(click.Group):
+    """Names the nearest command where there is none of that name."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        if name and self.get_command(ctx, name) is None and not name.startswith("-"):
+            known = self.list_commands(ctx)
+            raise UsageError(
+                f"{ctx.command_path}: expected one of {', '.join(known)}, "
+                f"got {name!r}{nearest(name, known)}"
+            )
+        return super().resolve_command(ctx, args)
 
 
 def enter(command: click.Command, name: str) -> NoReturn:

@@ -3,7 +3,7 @@
 Files are looked for in `./profiles`, then in the installed package. A profile is laid in layers,
 top-level key by top-level key, the later over the earlier:
 
-    profiles/NAME.yaml  <  profiles/SYSTEM/default.yaml  <  profiles/SYSTEM/NAME.yaml
+    profiles/SYSTEM/default.yaml  <  profiles/NAME.yaml  <  profiles/SYSTEM/NAME.yaml
 
 This module is the only reader of YAML and of the variables that belong to one system; options and
 their variables arrive through Locust's parser.
@@ -56,13 +56,13 @@ def load_profile(name: str, system: System | None) -> Profile:
         raise _unknown("profile", name, profile_names(system), "a file in profiles/")
     layers = [name]
     if system is not None:
-        layers += [f"{system.name}/{DEFAULT}", f"{system.name}/{name}"]
-    documents = [read(path) for layer in layers if (path := _find(f"{layer}.yaml"))]
+        layers = [f"{system.name}/{DEFAULT}", name, f"{system.name}/{name}"]
+    found = {layer: read(path) for layer in layers if (path := _find(f"{layer}.yaml"))}
     whole = Document()
-    for document in documents:
+    for document in found.values():
         whole.overlay(document)
-    own = documents[0] if _find(f"{name}.yaml") else documents[-1]
-    whole.where[()] = own.where[()]  # a missing key is missing there, not in what is laid over it
+    own = found.get(name) or found[layers[-1]]
+    whole.where[()] = own.where[()]  # a missing key is missing there, not in another layer
     return validate(Profile, whole)
 
 

@@ -36,6 +36,7 @@ from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.models import Model
 from gauntlet.phases import Phases
 from gauntlet.preflight import preflight
+from gauntlet.preparing import Preparing
 from gauntlet.report import console, files, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Plan, Run
@@ -50,6 +51,9 @@ _MIX = "gauntlet_mix"
 
 _ADDRESSES = "gauntlet_addresses"
 """All addresses by name, of a system that has several; on the same way."""
+
+_FORWARDED = ("seed", _MIX, _ADDRESSES)
+"""What workers need to make their payloads."""
 
 _suite: "Suite | None" = None
 
@@ -118,7 +122,10 @@ class Suite:
         environment.events.test_start.add_listener(self._number)
         self.phases = Phases(environment, self.recorder)
         self.iterations = Iterations(environment)
+        self.preparing = Preparing(environment, self._prepare_worker)
         environment.events.test_start.add_listener(self._start)
+        # What came so far took long, and gevent's timers count from its last look at the clock.
+        gevent.get_hub().loop.update_now()
         if isinstance(environment.runner, WorkerRunner):
             LastReport(environment, environment.runner)
             self._listen_to_signals()
@@ -268,6 +275,8 @@ class Suite:
             )
         if isinstance(runner, WorkerRunner):
             self._prepare_worker()
+        if isinstance(runner, MasterRunner):
+            self.preparing.ask({name: getattr(self._parsed, name, None) for name in _FORWARDED})
         if self.run is not None:
             self.run.start_clock()
         if judging and self.shape:

@@ -27,7 +27,8 @@ def find_locustfile(name: str) -> Path:
 def lay_out(folder: Path, locustfiles: list[str], profiles: Path) -> list[Path]:
     """Write locustfiles and profiles into `folder`; FileExistsError where one is there already."""
     sources = {
-        folder / name: installed_imports(find_locustfile(name).read_text()) for name in locustfiles
+        folder / name: find_locustfile(name).read_text().replace("-f locustfiles/", "-f ")
+        for name in locustfiles
     }
     files = [path for path in profiles.rglob("*") if path.suffix in (".yaml", ".json")]
     copies = {folder / "profiles" / path.relative_to(profiles): path for path in files}

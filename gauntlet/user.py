@@ -1,8 +1,10 @@
 """What a user class of the suite answers besides Locust's own questions."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 from locust import User, between
 
@@ -50,8 +52,11 @@ class SuiteUser:
 def weigh(user: type[User], weights: dict[str, int]) -> None:
     """Give each task of `user` its weight by function name; tasks that tags left out stay out."""
     idle = vars(user).get("idle_tasks", [])
+    own = Counter(getattr(task, "__name__", "") for task in user.tasks)
     chosen = {getattr(task, "__name__", ""): task for task in (*user.tasks, *idle)}
-    user.tasks = [task for name, task in chosen.items() for _ in range(weights.get(name, 1))]
+    user.tasks = [
+        task for name, task in chosen.items() for _ in range(weights.get(name, own[name]))
+    ]
     user.idle_tasks = [  # type: ignore[attr-defined]  # ours, on a class of Locust
         task for name, task in chosen.items() if not weights.get(name, 1)
     ]
@@ -66,8 +71,19 @@ def choose(user: type[User], tags: Iterable[str], excluded: Iterable[str]) -> No
 
 
 def wait(user: type[User], interval: Interval) -> None:
-    """Let users pause within `interval` between two tasks; no pause at 0 to 0."""
-    user.wait_time = between(interval.low, interval.high)
+    """Let users pause within `interval` between two tasks; a pause of the class's own stays."""
+    if not any(_own_pause(kind) for kind in user.__mro__ if issubclass(kind, SuiteUser)):
+        pause = between(interval.low, interval.high)
+        _OURS.add(pause)
+        user.wait_time = pause
+
+
+_OURS: WeakSet[Any] = WeakSet()
+"""Pauses that came from a mix, and that another mix may replace."""
+
+
+def _own_pause(kind: type[Any]) -> bool:
+    return "wait_time" in vars(kind) and vars(kind)["wait_time"] not in _OURS
 
 
 def concrete_users() -> Iterator[type[User]]:

@@ -213,7 +213,7 @@ LAYERS = {
     ("later", "description", "limit", "lost"),
     [
         pytest.param([], "own", 1.0, 0, id="the base alone"),
-        pytest.param(["default"], "own", 2.0, 1, id="the system's default over the base"),
+        pytest.param(["default"], "own", 1.0, 1, id="the base over the system's default"),
         pytest.param(["tea"], "of predict", 3.0, 0, id="the system's own over the base"),
         pytest.param(["default", "tea"], "of predict", 3.0, 1, id="all three"),
     ],

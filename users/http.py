@@ -9,7 +9,8 @@
 
 Calls read like those of `locust.HttpUser`; docs/http-client.md has the table of differences. Every
 request fires `events.request` once, at its last byte; the context holds `time_to_first_byte` in
-milliseconds, and `redirects` and `retries` where there were any.
+milliseconds, and where there is something to say: `sent` (bytes of the request body), `attempts`
+(more than one), `redirects`, `verified` (the body was compared and is right).
 """
 
 from collections.abc import Generator, Mapping
@@ -216,8 +217,12 @@ class Session(HttpClient):
         else:
             facts = {"time_to_first_byte": first_byte_s * 1000}
             self.answered = True
+        if response.sent:
+            facts["sent"] = response.sent
         if context or self._gives_context or response.resent or response.history:
             facts |= self._more_facts(response, context)
+        if options.get("expect") is not None and response.problem is None:
+            facts["verified"] = True
         response.context = facts
         response.request_event = self.request_event
         if catch_response:
@@ -241,7 +246,7 @@ class Session(HttpClient):
     def _more_facts(self, response: Response, context: Context | None) -> Context:
         facts: Context = {}
         if response.resent:
-            facts["retries"] = response.resent
+            facts["attempts"] = 1 + response.resent
         if response.history:
             facts["redirects"] = len(response.history)
         if self.user is not None:

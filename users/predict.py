@@ -50,9 +50,11 @@ class PredictUser(SuiteUser, HttpUser):
 
     @classmethod
     def prepare(cls, preparation: Preparation) -> None:
-        """Make a pool of pictures per size, once per seed."""
+        """Make a pool of pictures per size, once per seed; each run counts its uploads anew."""
         key = (preparation.seed, preparation.worker, cls.mix)
         if cls._made_for == key:
+            for pool in cls.pools.values():
+                pool.rewind()
             return
         sizes = sorted({cls.mix.size_of(kind) for kind in KINDS})
         cls.pools = {size: cls._pool(size, preparation) for size in sizes}
@@ -78,6 +80,7 @@ class PredictUser(SuiteUser, HttpUser):
         """Ask whether the service is well; slow where predictions block its event loop."""
         with self.client.get(api.HEALTH_PATH, name=api.HEALTH, catch_response=True) as response:
             _check_health(response)
+            response.context["verified"] = True
 
     @tag("predict")
     @task
@@ -108,6 +111,7 @@ class PredictUser(SuiteUser, HttpUser):
             catch_response=True,
         ) as response:
             _check(response, picture, kind)
+            response.context["verified"] = True
 
     @classmethod
     def _pool(cls, size: tuple[int, int], preparation: Preparation) -> PicturePool:

@@ -1,71 +1,62 @@
-"""Users of Walrus: blobs through a publisher and an aggregator, every byte that comes back compared.
+"""Users of Walrus: blobs through a publisher and an aggregator, every byte that returns compared.
 
-| task         | tag        | requests                                                          |
-|--------------|------------|-------------------------------------------------------------------|
-| `roundtrip`  | roundtrip  | PUT `/v1/blobs`, GET `/v1/blobs/{id} first`, GET `… cached`       |
-| `upload`     | upload     | PUT `/v1/blobs`                                                   |
-| `download`   | download   | GET of a blob that this process uploaded; `first` once, `cached`  |
-| `range`      | range      | GET `/v1/blobs/{id} range`: a part, by a Range field              |
-| `byte_range` | range      | GET `/v1/blobs/{id}/byte-range`: a part, by the query             |
-| `quilt`      | quilt      | PUT `/v1/quilts`: several files, GET of one by patch or by name   |
+| task         | tag        | requests                                                      |
+|--------------|------------|---------------------------------------------------------------|
+| `roundtrip`  | roundtrip  | PUT `/v1/blobs`, GET `/v1/blobs/{id} first`, GET `… cached`   |
+| `upload`     | upload     | PUT `/v1/blobs`                                               |
+| `download`   | download   | GET a blob of this process, `first` once and then `cached`    |
+| `range`      | range      | GET `/v1/blobs/{id} range`: a part, by a Range field          |
+| `byte_range` | range      | GET `/v1/blobs/{id}/byte-range`: a part, by the query         |
+| `quilt`      | quilt      | PUT `/v1/quilts`: several files; GET one by patch or by name  |
 
 Weights, sizes and manners come from `profiles/walrus/mix.yaml`. What is answered with 429 for too
-many requests, with 503, or with 404 right after an own upload is asked again, as one request in the
-statistics: its time has all attempts and pauses in it.
+many requests, with 503, or with 404 right after an own upload is asked again: one request in the
+statistics, whose time has all attempts and pauses in it.
 """
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from time import perf_counter, time
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-import gevent
 from locust import tag, task
 from locust.env import Environment
 
 from gauntlet import config
 from gauntlet.clients import walrus as api
-from gauntlet.clients.http import Deadlines, HttpClient, HttpError, HttpResponse, Rules
+from gauntlet.clients.http import Deadlines, HttpClient, HttpResponse, Rules
 from gauntlet.errors import UsageError, WrongAnswer
 from gauntlet.measure.outcomes import outcome_of
-from gauntlet.mixes import WalrusMix
-from gauntlet.payloads.blobs import STAMP_BYTES, Blob, BlobPool
+from gauntlet.mixes import Token, WalrusMix
+from gauntlet.payloads.blobs import Blob, BlobPool
 from gauntlet.report.walrus import CACHED, FIRST, BlobSummary, Row
 from gauntlet.report.walrus_lines import Lines
 from gauntlet.user import Preparation, SuiteUser, wait, weigh
 
+from ._walrus_ask import Asked, Manners, ask, checked
 from .http import HttpUser, Response, Session
 
 SECRET = "WALRUS_JWT_SECRET"
 KNOWN = 1000
-"""Blobs that a process remembers, to read parts of them or to upload them again."""
+"""Blobs that a process remembers, to read them or to upload them again."""
 
 PROBE = 2**47
-"""Serial of the blob of the preflight; users count from 0."""
+"""Serial of the preflight's blob; users count from 0."""
 
 
 @dataclass(slots=True)
 class Known:
-    """A blob that the aggregator should have."""
+    """A blob that the aggregator should have; `stored_at` by `perf_counter`."""
 
     blob_id: str
     serial: int
     stored_at: float
-    """By `perf_counter`."""
-    read: bool = False
+    seen: bool = False
 
-
-class Asked(NamedTuple):
-    """A request that is over: its last answer, and what became of the earlier attempts."""
-
-    problem: Exception | None
-    started: float
-    elapsed: float
-    attempts: int
-    stale: int
-    """Answers of 404 before the last one."""
+    @property
+    def unseen_since(self) -> float | None:
+        """Since when it could be seen; None once it was."""
+        return None if self.seen else self.stored_at
 
 
 class WalrusUser(SuiteUser, HttpUser):
@@ -76,12 +67,13 @@ class WalrusUser(SuiteUser, HttpUser):
 
     mix: ClassVar[WalrusMix]
     pool: ClassVar[BlobPool]
+    manners: ClassVar[Manners]
     tokens: ClassVar[api.Tokens | None] = None
-    extra: ClassVar[BlobSummary] = BlobSummary()
-    lines: ClassVar[Lines] = Lines(sys.stdout)
     addresses: ClassVar[Mapping[str, str]] = {}
     known: ClassVar[list[Known]] = []
     dice: ClassVar[Random] = Random(0)
+    extra: ClassVar[BlobSummary] = BlobSummary()
+    lines: ClassVar[Lines] = Lines()
 
     @classmethod
     def configure(cls, mix: WalrusMix) -> None:
@@ -95,33 +87,56 @@ class WalrusUser(SuiteUser, HttpUser):
     @classmethod
     def prepare(cls, preparation: Preparation) -> None:
         """Make the block that blobs are cut out of; read the secret of the tokens."""
+        mix = cls.mix
         cls.addresses = preparation.addresses
         cls.known = []
         cls.dice = Random(f"{preparation.seed}:{preparation.worker}")
-        cls.tokens = _tokens(cls.mix)
-        blobs = cls.mix.blobs
+        cls.manners = Manners(mix.patience, cls.dice)
+        cls.tokens = _tokens(mix.token)
         cls.pool = BlobPool.make(
-            sizes=(blobs.smallest * 1024, blobs.largest * 1024),
+            sizes=(mix.blobs.smallest * 1024, mix.blobs.largest * 1024),
             seed=preparation.seed,
             stream=(preparation.worker,),
-            text_share=blobs.text_share,
+            text_share=mix.blobs.text_share,
             pause=preparation.pause,
         )
 
     @classmethod
     def preflight(cls, host: str, tasks: set[str]) -> Iterator[str]:
-        """Store a blob as large as those of the load and read it back."""
-        yield from _Probe(cls, host).ask(tasks)
+        """Store a blob as large as those of the load; read it back if the load reads."""
+        rules = Rules(Deadlines(connect=5.0, first_byte=30.0, total=cls.deadlines.total))
+        verify = cls.verify and not cls.insecure
+        publisher, aggregator = (
+            HttpClient(address, rules=rules, verify=verify)
+            for address in _services(host, cls.addresses)
+        )
+        blob, found = cls.pool.blob(PROBE), list[api.Stored]()
+
+        def put() -> HttpResponse:
+            path, options = cls._put(api.UPLOAD, blob.length)
+            return publisher.request("PUT", path, data=blob.parts, **options)
+
+        def get() -> HttpResponse:
+            path = api.blob_path(found[-1].blob_id)
+            return aggregator.request("GET", path, sink=api.Compare(blob.parts))
+
+        stored = ask(put, _checks_stored(found, blob.length), cls.manners, None)
+        yield from _probe("PUT /v1/blobs of the publisher", stored)
+        if found and tasks - {"upload", "quilt"}:
+            read = ask(get, _CHECK_READ, cls.manners, stored.ended)
+            yield from _probe("GET /v1/blobs/{id} of the aggregator", read)
+        publisher.close()
+        aggregator.close()
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         assert self.host is not None
-        publisher = self.host.rstrip("/")
-        aggregator = self.addresses.get("aggregator", publisher).rstrip("/")
+        publisher, aggregator = _services(self.host, self.addresses)
         self.client = self.session(publisher)
         self.aggregator = self.client if aggregator == publisher else self.session(aggregator)
+        self._tells = self.lines.wanted(environment.parsed_options)
 
-    def run(self) -> None:  # type: ignore[misc]  # the HTTP user's own, for two clients
+    def run(self) -> None:  # type: ignore[misc]  # the HTTP user's own, with two clients
         """Live from `on_start` to `on_stop`; Locust calls it."""
         try:
             super().run()
@@ -134,101 +149,103 @@ class WalrusUser(SuiteUser, HttpUser):
     @task
     def roundtrip(self) -> None:
         """Upload a blob and download it twice: uncached, cached."""
-        blob, again = self._next()
-        known, upload, status = self._upload(blob, again)
-        first = cached = None
-        asked = [upload]
+        known, blob, asked, status = self._store()
+        reads: list[Asked[Response]] = []
         if known is not None:
-            first = self._read(known, api.FIRST, blob)
-            asked.append(first)
-            if first.problem is None:
-                cached = self._read(known, api.CACHED, blob)
-                asked.append(cached)
-        self._tell(blob, known, status, asked)
+            reads.append(self._read(known, blob))
+            if reads[0].problem is None:
+                reads.append(self._read(known, blob))
+        self._note(blob, known, status, asked, reads)
 
     @tag("upload")
     @task
     def upload(self) -> None:
         """Upload a blob and leave it there."""
-        blob, again = self._next()
-        known, upload, status = self._upload(blob, again)
-        self._tell(blob, known, status, [upload])
+        known, blob, asked, status = self._store()
+        self._note(blob, known, status, asked, [])
 
     @tag("download")
     @task
     def download(self) -> None:
-        """Download a blob of this process; it uploads one where there is none."""
+        """Download a blob of this process."""
         known = self._some_known()
         if known is not None:
-            name = api.CACHED if known.read else api.FIRST
-            self._read(known, name, self.pool.blob(known.serial))
+            self._read(known, self.pool.blob(known.serial))
 
     @tag("range")
     @task
     def range(self) -> None:
         """Read a part of a blob, asked for by a Range field."""
         known = self._some_known()
-        if known is None:
-            return
-        blob, start, length = self._part(known)
-        self._get(
-            api.blob_path(known.blob_id),
-            api.RANGE,
-            api.part_of(blob.parts, start, length),
-            known.stored_at,
-            headers=api.range_header(start, length),
-            expected=206,
-            also=lambda answer: api.check_content_range(
-                answer.headers, start, length, blob.length
-            ),
-        )
+        if known is not None:
+            blob, start, length = self._stretch(known)
+
+            def check(answer: HttpResponse) -> None:
+                _check_read(206)(answer)
+                api.check_content_range(answer.headers, start, length, blob.length)
+
+            parts = api.part_of(blob.parts, start, length)
+            headers = api.range_header(start, length)
+            path = api.blob_path(known.blob_id)
+            self._get(path, api.RANGE, parts, known.unseen_since, check, headers)
 
     @tag("range")
     @task
     def byte_range(self) -> None:
         """Read a part of a blob as an answer of its own."""
         known = self._some_known()
-        if known is None:
-            return
-        blob, start, length = self._part(known)
-        path = api.byte_range_path(known.blob_id, start, length)
-        parts = api.part_of(blob.parts, start, length)
-        self._get(path, api.BYTE_RANGE, parts, known.stored_at)
+        if known is not None:
+            blob, start, length = self._stretch(known)
+            path = api.byte_range_path(known.blob_id, start, length)
+            parts = api.part_of(blob.parts, start, length)
+            self._get(path, api.BYTE_RANGE, parts, known.unseen_since)
 
     @tag("quilt")
     @task
     def quilt(self) -> None:
         """Store several files as one quilt and read one of them back."""
-        files = {f"file-{n}.bin": self.pool.next() for n in range_(self.mix.quilts.files)}
+        files = {f"file-{n}": self.pool.next() for n in range(self.mix.quilts.files)}
+        parts = {name: (name, blob.parts) for name, blob in files.items()}
         found: list[tuple[api.Stored, dict[str, str]]] = []
 
+        def call() -> Response:
+            path, options = self._put(api.QUILT, None)
+            return self._call(self.client, "PUT", path, api.QUILT, files=parts, **options)
+
         def check(answer: HttpResponse) -> None:
-            found.append(api.check_quilt(*_answer(answer), list(files)))
+            found.append(api.check_quilt(*checked(answer), list(files)))
 
-        store = self.mix.store
-        body = {name: (name, blob.parts) for name, blob in files.items()}
-        path = api.upload_path(api.QUILT, store.epochs, store.kind)
-        length = sum(blob.length for blob in files.values())
-        asked = self._ask(
-            self.client,
-            "PUT",
-            path,
-            api.QUILT,
-            lambda: {"files": body, "headers": self._token(None)},
-            check,
-            facts={"sent": length},
-        )
+        asked = self._ask(call, check, None, sent=sum(blob.length for blob in files.values()))
+        if asked.problem is None:
+            stored, patches = found[-1]
+            name = self.dice.choice(list(files))
+            path, label = api.patch_path(patches[name]), api.PATCH
+            if self.mix.quilts.read == "name":
+                path, label = api.named_path(stored.blob_id, name), api.NAMED
+            self._get(path, label, files[name].parts, asked.ended)
+
+    # -- blobs -----------------------------------------------------------------------------------
+
+    def _store(self) -> tuple[Known | None, Blob, Asked[Response], str]:
+        """Upload a blob: what is known of it then, and the word for what became of it."""
+        blob, again = self._next()
+        found: list[api.Stored] = []
+
+        def call() -> Response:
+            path, options = self._put(api.UPLOAD, blob.length)
+            return self._call(self.client, "PUT", path, api.UPLOAD, data=blob.parts, **options)
+
+        asked = self._ask(call, _checks_stored(found, blob.length), None, sent=blob.length)
         if asked.problem is not None:
-            return
-        stored, patches = found[-1]
-        name = self.dice.choice(list(files))
-        at = asked.started + asked.elapsed
-        if self.mix.quilts.read == "patch":
-            self._get(api.patch_path(patches[name]), api.PATCH, files[name].parts, at)
+            return None, blob, asked, outcome_of(asked.problem)
+        stored = found[-1]
+        self.extra.stored(stored.new, again)
+        known = Known(stored.blob_id, blob.serial, asked.ended)
+        if len(self.known) < KNOWN:
+            self.known.append(known)
         else:
-            self._get(api.named_path(stored.blob_id, name), api.NAMED, files[name].parts, at)
-
-    # -- requests --------------------------------------------------------------------------------
+            self.known[int(self.dice.random() * KNOWN)] = known
+        return known, blob, asked, "newlyCreated" if stored.new else "alreadyCertified"
 
     def _next(self) -> tuple[Blob, bool]:
         """A blob to upload, and whether its content was uploaded before."""
@@ -237,146 +254,147 @@ class WalrusUser(SuiteUser, HttpUser):
             return self.pool.blob(self.dice.choice(self.known).serial), True
         return self.pool.next(), False
 
-    def _upload(self, blob: Blob, again: bool) -> tuple[Known | None, Asked, str]:
-        """Store a blob; what is known of it then, and the word for what happened."""
-        found: list[api.Stored] = []
-        store = self.mix.store
-
-        def check(answer: HttpResponse) -> None:
-            found.append(api.check_stored(*_answer(answer), blob.length))
-
-        def options() -> dict[str, Any]:
-            headers = api.OCTETS
-            if self.tokens is not None:
-                headers = {**headers, **self.tokens.header(blob.length, store.epochs)}
-            return {"data": blob.parts, "headers": headers}
-
-        path = api.upload_path(api.UPLOAD, store.epochs, store.kind)
-        facts = {"sent": blob.length}
-        asked = self._ask(self.client, "PUT", path, api.UPLOAD, options, check, facts=facts)
-        if asked.problem is not None:
-            return None, asked, outcome_of(asked.problem)
-        stored = found[-1]
-        self.extra.stored(stored.new, again)
-        known = Known(stored.blob_id, blob.serial, asked.started + asked.elapsed)
-        self._remember(known)
-        return known, asked, "newlyCreated" if stored.new else "alreadyCertified"
-
-    def _read(self, known: Known, name: str, blob: Blob) -> Asked:
-        """Download a whole blob."""
-        states: list[str] = []
-
-        def note(answer: HttpResponse) -> None:
-            states.append(api.cache_state(answer.headers))
-
-        path = api.blob_path(known.blob_id)
-        asked = self._get(path, name, blob.parts, known.stored_at, also=note)
+    def _read(self, known: Known, blob: Blob) -> Asked[Response]:
+        """Download a whole blob, for the first time or again."""
+        kind, name = (CACHED, api.CACHED) if known.seen else (FIRST, api.FIRST)
+        asked = self._get(api.blob_path(known.blob_id), name, blob.parts, known.unseen_since)
         if asked.problem is None:
-            known.read = True
+            known.seen = True
             if asked.attempts == 1:
-                kind = FIRST if name == api.FIRST else CACHED
-                self.extra.read(kind, asked.elapsed, states[-1])
+                state = api.cache_state(asked.response.headers)
+                self.extra.read(kind, asked.elapsed, state)
         return asked
+
+    def _some_known(self) -> Known | None:
+        """A blob that this process uploaded; one more upload where there is none."""
+        return self.dice.choice(self.known) if self.known else self._store()[0]
+
+    def _stretch(self, known: Known) -> tuple[Blob, int, int]:
+        """A blob of which a part is to be read: which bytes."""
+        blob = self.pool.blob(known.serial)
+        length = self.dice.randint(1, min(self.mix.longest_range * 1024, blob.length))
+        return blob, self.dice.randint(0, blob.length - length), length
+
+    def _note(
+        self,
+        blob: Blob,
+        known: Known | None,
+        status: str,
+        asked: Asked[Response],
+        reads: Sequence[Asked[Response]],
+    ) -> None:
+        """Tell the summary of a blob that is done with, and the terminal."""
+        seconds = [None if read.problem else read.elapsed for read in reads]
+        failed = [outcome_of(read.problem) for read in reads if read.problem is not None]
+        row = Row(
+            start=asked.began,
+            blob_id=known.blob_id if known else None,
+            upload=asked.elapsed if known else None,
+            size=blob.length,
+            first=seconds[0] if seconds else None,
+            cached=seconds[1] if len(seconds) > 1 else None,
+            status=failed[0] if failed else status,
+            verified=len(reads) == 2 and not failed,
+            attempts=asked.attempts + sum(read.attempts for read in reads),
+        )
+        self.extra.add(row)
+        if self._tells:
+            self.lines.tell(row)
+
+    # -- requests --------------------------------------------------------------------------------
+
+    @classmethod
+    def _put(cls, path: str, length: int | None) -> tuple[str, dict[str, Any]]:
+        """Path and options of an upload, with a token of its own; no length is that of a quilt."""
+        store, headers = cls.mix.store, {} if length is None else api.OCTETS
+        if cls.tokens is not None:
+            headers = {**headers, **cls.tokens.header(length, store.epochs)}
+        return api.upload_path(path, store.epochs, store.kind), {"headers": headers}
 
     def _get(
         self,
         path: str,
         name: str,
-        parts: Any,
-        stored_at: float,
-        *,
+        parts: Sequence[api.Part],
+        unseen_since: float | None,
+        check: Callable[[HttpResponse], None] | None = None,
         headers: Mapping[str, str] | None = None,
-        expected: int = 200,
-        also: Callable[[HttpResponse], None] | None = None,
-    ) -> Asked:
+    ) -> Asked[Response]:
         """Read something whose bytes are known."""
 
-        def check(answer: HttpResponse) -> None:
-            if isinstance(answer.error, HttpError):
-                raise answer.error
-            api.check_read(*_answer(answer), expected)
-            if answer.error is not None:
-                raise answer.error
-            if also is not None:
-                also(answer)
+        def call() -> Response:
+            options = {"headers": headers, "sink": api.Compare(parts)}
+            return self._call(self.aggregator, "GET", path, name, **options)
 
-        return self._ask(
-            self.aggregator,
-            "GET",
-            path,
-            name,
-            lambda: {"headers": headers, "sink": api.Compare(parts)},
-            check,
-            stored_at=stored_at,
-            facts={"verified": True},
-        )
+        return self._ask(call, check or _CHECK_READ, unseen_since, verified=True)
+
+    def _call(
+        self, session: Session, method: str, path: str, name: str, **options: Any
+    ) -> Response:
+        return session.request(method, path, name=name, catch_response=True, **options)
 
     def _ask(
         self,
-        session: Session,
-        method: str,
-        path: str,
-        name: str,
-        options: Callable[[], dict[str, Any]],
+        call: Callable[[], Response],
         check: Callable[[HttpResponse], None],
-        *,
-        stored_at: float | None = None,
-        facts: dict[str, Any],
-    ) -> Asked:
+        unseen_since: float | None,
+        **facts: Any,
+    ) -> Asked[Response]:
         """Make a request, again where that is worth it, and report it once."""
-        began = time()
-        started = 0.0
-        attempts = stale = 0
-        while True:
-            attempts += 1
-            given = options()
-            response = session.request(method, path, name, True, **given)
-            started = started or response.started
-            problem = _problem(check, response)
-            if problem is None:
-                break
-            pause = self._pause(problem, response, attempts - stale, stored_at)
-            if pause is None:
-                break
-            stale += isinstance(problem, api.Refused) and problem.is_missing
-            gevent.sleep(pause)
-        elapsed = response.started + response.elapsed_s - started
-        if stale and problem is None and stored_at is not None:
-            self.extra.visible(stale, started + elapsed - stored_at)
-        self._report(response, problem, began, started, elapsed, attempts, facts)
-        return Asked(problem, started, elapsed, attempts, stale)
-
-    def _report(
-        self,
-        response: Response,
-        problem: Exception | None,
-        began: float,
-        started: float,
-        elapsed: float,
-        attempts: int,
-        facts: dict[str, Any],
-    ) -> None:
-        """Fire the request event, with the times of all attempts together."""
-        context = response.context
-        if problem is None or "verified" not in facts:
-            context |= facts
-        response.start_time = began
+        asked = ask(call, check, self.manners, unseen_since, self.extra.count)
+        response, context = asked.response, asked.response.context
+        if asked.problem is not None:
+            facts.pop("verified", None)
+        elif asked.stale and unseen_since is not None:
+            self.extra.visible(asked.ended - unseen_since)
+        context |= facts
+        response.start_time = asked.began
         meta = response.request_meta
-        meta["exception"] = problem
-        if attempts > 1:
-            context["attempts"] = attempts
-            meta["response_time"] = elapsed * 1000
+        meta["exception"] = asked.problem
+        if asked.attempts > 1:
+            context["attempts"] = context.get("attempts", 1) + asked.attempts - 1
+            meta["response_time"] = asked.elapsed * 1000
             if response.first_byte_s is not None:
-                first_byte = response.started + response.first_byte_s - started
+                first_byte = response.started + response.first_byte_s - asked.started
                 context["time_to_first_byte"] = first_byte * 1000
         response.report()
+        return asked
 
-    def _pause(
-        self, problem: Exception, response: Response, attempts: int, stored_at: float | None
-    ) -> float | None:
-        """Seconds until the next attempt; None where there is none."""
-        pause = _pause(self.mix, problem, response, attempts, stored_at)
-        if pause is not None and isinstance(problem, api.Refused) and problem.is_transient:
-            self.extra.counts[f"backed off {problem.status}"] += 1
-            pause *= 0.5 + self.dice.random() / 2  # so that users do not come back in step
-        return pause
+
+def _services(host: str, addresses: Mapping[str, str]) -> tuple[str, str]:
+    """The publisher's address and the aggregator's."""
+    return host.rstrip("/"), addresses.get("aggregator", host).rstrip("/")
+
+
+def _tokens(token: Token) -> api.Tokens | None:
+    secret = None if token.use == "never" else config.secret(SECRET)
+    if secret is not None:
+        return api.Tokens(secret, token.algorithm, token.lifetime, token.claims)
+    if token.use == "always":
+        raise UsageError(f"{SECRET}: expected the publisher's secret, got nothing")
+    return None
+
+
+def _checks_stored(found: list[api.Stored], length: int) -> Callable[[HttpResponse], None]:
+    """A check that keeps what it found."""
+    return lambda answer: found.append(api.check_stored(*checked(answer), length))
+
+
+def _check_read(expected: int) -> Callable[[HttpResponse], None]:
+    def check(answer: HttpResponse) -> None:
+        api.check_read(*checked(answer), expected)
+        if answer.error is not None:
+            raise answer.error  # what the sink found
+
+    return check
+
+
+_CHECK_READ = _check_read(200)
+
+
+def _probe(name: str, asked: Asked[HttpResponse]) -> Iterator[str]:
+    """A sentence, if a call of the preflight did not get what it should."""
+    if isinstance(asked.problem, WrongAnswer):
+        yield f"{name} answered wrongly: {asked.problem}"
+    elif asked.problem is not None:
+        yield f"{name} got no answer: {asked.problem}"

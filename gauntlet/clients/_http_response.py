@@ -28,6 +28,8 @@ class HttpResponse:
     body: bytes | bytearray = b""
     length: int = 0
     """Bytes of the body after decoding, whether or not they were kept."""
+    sent: int = 0
+    """Bytes of the request's body; 0 where its length is not known beforehand."""
     first_byte_s: float | None = None
     elapsed_s: float = 0.0
     """From the start of the call to the last byte; redirects and a second try are inside."""

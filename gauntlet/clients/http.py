@@ -154,6 +154,8 @@ class HttpClient:
         rules = self.rules if timeout is None else _rules(self.rules, timeout)
         response = self.response_type(plan, perf_counter())
         response.sink = sink
+        if body is not None:
+            response.sent = body.length
         if cookies is None and self.cookies is None and not allow_redirects:
             self._perform(response, plan, body, sink, rules, verify, stream)
             if response.status_code in REDIRECTS and response.error is None:

@@ -41,7 +41,6 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What can be put into a path as it is; nothing more is taken for granted of an id."""
 
 _KNOWN_TYPES = ("text/plain", "text/html", "application/octet-stream")
-_SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
 class Outcome(StrEnum):
@@ -130,7 +129,7 @@ class Tokens:
     def __init__(
         self, secret: str, algorithm: str, lifetime_s: float, claims: Sequence[str]
     ) -> None:
-        self._secret = _key(secret, algorithm)
+        self._secret = _key(secret)
         self._algorithm = algorithm
         self._lifetime_s = int(lifetime_s)
         self._claims = claims
@@ -146,17 +145,11 @@ class Tokens:
         return {"Authorization": f"Bearer {jwt.encode(claims, self._secret, self._algorithm)}"}
 
 
-def _key(secret: str, algorithm: str) -> bytes:
+def _key(secret: str) -> bytes:
     try:
-        key = bytes.fromhex(secret[2:]) if secret.startswith("0x") else secret.encode()
+        return bytes.fromhex(secret[2:]) if secret.startswith("0x") else secret.encode()
     except ValueError:
         raise UsageError("secret of tokens: expected hex digits after 0x, got others") from None
-    least = _SHORTEST_SECRET[algorithm]
-    if len(key) < least:
-        raise UsageError(
-            f"secret of tokens: expected {least} or more bytes for {algorithm}, got {len(key)}"
-        )
-    return key
 
 
 # -- what comes back -------------------------------------------------------------------------------

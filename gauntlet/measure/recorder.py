@@ -50,21 +50,25 @@ BATCH = 4096
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("series", "requests", "extras")
+    __slots__ = ("series", "requests", "first_bytes", "extras")
 
     def __init__(self, series: Series) -> None:
         self.series = series
         self.requests: list[tuple[Any, Any, Any]] = []
         """Milliseconds, start, bytes received."""
-        self.extras: list[tuple[Any, Any, Any, Any]] = []
-        """Milliseconds to the first byte, bytes sent, attempts, verified."""
+        self.first_bytes: list[Any] = []
+        """Milliseconds."""
+        self.extras: list[tuple[Any, Any, Any]] = []
+        """Bytes sent, attempts, verified."""
 
     def count(self) -> None:
         """Count what is noted into the series."""
-        requests, extras = self.requests, self.extras
-        self.requests, self.extras = [], []
+        requests, first_bytes, extras = self.requests, self.first_bytes, self.extras
+        self.requests, self.first_bytes, self.extras = [], [], []
         if requests:
             self._count(requests)
+        if first_bytes:
+            self._count_first_bytes(first_bytes)
         if extras:
             self._count_extras(extras)
 
@@ -76,16 +80,18 @@ class _Pending:
             times, starts, received = zip(*map(_numbers, requests), strict=True)
             self.series.add_many(times, starts, sum(received))
 
-    def _count_extras(self, extras: list[tuple[Any, Any, Any, Any]]) -> None:
-        first_bytes, sent, attempts, verified = zip(*extras, strict=True)
-        series = self.series
+    def _count_first_bytes(self, first_bytes: list[Any]) -> None:
         try:
-            series.add_first_bytes(first_bytes)
+            self.series.add_first_bytes(first_bytes)
         except (TypeError, ValueError, OverflowError):
-            series.add_first_bytes([_number(one) for one in first_bytes])
-        series.sent += sum(_whole(one) for one in sent if one)
-        series.retries += sum(max(_whole(one) - 1, 0) for one in attempts if one)
-        series.verified += sum(one is True for one in verified)
+            self.series.add_first_bytes([_number(one) for one in first_bytes])
+
+    def _count_extras(self, extras: list[tuple[Any, Any, Any]]) -> None:
+        sent, attempts, verified = zip(*extras, strict=True)
+        self.series.sent += _total(sent)[0]
+        tries, requests = _total(attempts)
+        self.series.retries += max(tries - requests, 0)
+        self.series.verified += verified.count(True)
 
 
 class Recorder:
@@ -147,8 +153,11 @@ class Recorder:
         pending.requests.append((response_time, start_time, response_length or 0))
         if context:
             get = context.get
-            extras = get("time_to_first_byte"), get("sent"), get("attempts"), get("verified")
-            pending.extras.append(extras)
+            first_byte = get("time_to_first_byte")
+            if first_byte is not None:
+                pending.first_bytes.append(first_byte)
+            if len(context) > 1 or first_byte is None:
+                pending.extras.append((get("sent"), get("attempts"), get("verified")))
         if exception:  # as Locust decides it
             pending.series.failures += 1
             pending.series.add_outcome(outcome_of(exception))
@@ -219,12 +228,20 @@ def _number(given: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _whole(given: Any) -> int:
-    """A number without its fraction; 0 where it is none."""
-    return given if type(given) is int else int(_number(given) or 0)
+def _total(column: tuple[Any, ...]) -> tuple[int, int]:
+    """Sum of what is said in a column, and how often something is."""
+    told = [one for one in column if one is not None]
+    try:
+        total = sum(told)
+    except Exception:  # texts, and whatever an addition of one's own may raise
+        total = None
+    if type(total) is int:
+        return total, len(told)
+    numbers = [number for number in map(_number, told) if number is not None]
+    return int(sum(numbers)), len(numbers)
 
 
 def _numbers(request: tuple[Any, Any, Any]) -> tuple[float | None, float, int]:
     ms, start, received = request
     moment = _number(start)
-    return _number(ms), time.time() if moment is None else moment, _whole(received)
+    return _number(ms), time.time() if moment is None else moment, int(_number(received) or 0)

@@ -204,7 +204,7 @@ def _microseconds(ms: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.fl
 def _gridded(us: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
     """Counts of times by grid value: `grid` for many at once."""
     whole = np.minimum(us + 0.5, HIGHEST_US).astype(np.int64)
-    bits = np.frexp(whole.astype(float))[1].astype(np.int64)  # whole numbers: frexp is exact
+    bits = np.frexp(whole.astype(float))[1]  # whole numbers: frexp is exact
     shifts = np.maximum(bits - _BITS, 0)
     slots, counts = np.unique(whole >> shifts << shifts, return_counts=True)
     return dict(zip(slots.tolist(), counts.tolist(), strict=True))
@@ -244,8 +244,9 @@ def _percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, f
 
 
 def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:
+    get = own.get
     for slot, count in others.items():
-        own[slot] = own.get(slot, 0) + count
+        own[slot] = get(slot, 0) + count
 
 
 _FIELDS = tuple(one.name for one in fields(Series))

@@ -64,7 +64,7 @@ class BlobSummary:
         self.counts: Counter[str] = Counter()
         self._series = {kind: Series() for kind in (FIRST, CACHED, VISIBLE)}
         self._pending: dict[str, list[float]] = {kind: [] for kind in self._series}
-        self._rows: list[tuple[float, ...]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self._odds = 1.0
 
     # -- what users tell -------------------------------------------------------------------------
@@ -80,11 +80,14 @@ class BlobSummary:
         self.counts[f"{kind} {state}"] += 1
         self._time(kind, seconds)
 
-    def visible(self, answers: int, seconds: float) -> None:
-        """A blob was seen at last, after so many 404s and so long after its upload."""
+    def visible(self, seconds: float) -> None:
+        """A blob that was answered with 404 at first was seen, so long after its upload."""
         self.counts["stale"] += 1
-        self.counts["stale answers"] += answers
         self._time(VISIBLE, seconds)
+
+    def count(self, what: str) -> None:
+        """Count something that is told as `backed off 429` and the like."""
+        self.counts[what] += 1
 
     def add(self, row: Row) -> None:
         """Note a blob."""
@@ -120,7 +123,7 @@ class BlobSummary:
     def rows(self) -> list[Row]:
         """The blobs, or a sample of them, in the order in which their uploads began."""
         kept = nsmallest(SAMPLE, self._rows)
-        return sorted((Row(*row[1:]) for row in kept), key=lambda row: row.start)  # type: ignore[arg-type]  # as `add` put them together
+        return sorted((Row(*row[1:]) for row in kept), key=lambda row: row.start)
 
     def section(self) -> Section | None:
         """The figures; times that nobody measured are left out."""
@@ -186,7 +189,7 @@ class BlobSummary:
         if self.counts["stale"]:
             times = self._counted()[VISIBLE]
             shown = (
-                f"{self.counts['stale']} ({self.counts['stale answers']} answers of 404), visible "
+                f"{self.counts['stale']} ({self.counts['backed off 404']} answers of 404), visible "
                 f"after P50 {_shown(times.percentile_ms(50))}, at most {_shown(times.max_ms)}"
             )
             figures.append(Figure(name="Stale at first", value=self.counts["stale"], shown=shown))

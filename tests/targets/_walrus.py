@@ -187,3 +187,8 @@ def walrus(*options: str) -> Iterator[Walrus]:
         if process.poll() is None:
             process.kill()
             process.communicate(timeout=DEADLINE_S)
+
+
+def end_of(*options: str) -> Ended:
+    """How a target ends that cannot start."""
+    return end(start(*options))
