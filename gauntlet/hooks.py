@@ -11,6 +11,7 @@ A wrong input ends the process here with one line per mistake: an exception that
 would only be logged, and the load would run.
 """
 
+import logging
 import random
 import signal
 import sys
@@ -46,11 +47,16 @@ from gauntlet.systems import system as find_system
 from gauntlet.thresholds import Threshold, override
 from gauntlet.user import Preparation, SuiteUser, choose, concrete_users
 
+logger = logging.getLogger(__name__)
+
 _MIX = "gauntlet_mix"
 """The mix on its way to the workers, among the parsed options that Locust forwards."""
 
 _ADDRESSES = "gauntlet_addresses"
 """All addresses by name, of a system that has several; on the same way."""
+
+_CURVE = {"num_users": "-u", "spawn_rate": "-r", "run_time": "-t"}
+"""Options of Locust that a profile makes meaningless."""
 
 _FORWARDED = ("seed", _MIX, _ADDRESSES)
 """What workers need to make their payloads."""
@@ -210,6 +216,7 @@ class Suite:
                 self.options.profile, self.system
             )
             environment.shape_class = chosen
+            self._warn_of_curve_options()
         if isinstance(environment.shape_class, ProfileShape):
             environment.shape_class.runner = environment.runner
             _ = environment.shape_class.plan  # read now: a mistake in it ends the process here
@@ -217,6 +224,12 @@ class Suite:
             **(environment.available_shape_classes or {}),
             **shapes,
         }
+
+    def _warn_of_curve_options(self) -> None:
+        given = [option for name, option in _CURVE.items() if getattr(self._parsed, name)]
+        if given:
+            outranked = ", ".join(given)
+            logger.warning("%s: the profile %s outranks it", outranked, self.options.profile)
 
     @property
     def shape(self) -> ProfileShape | None:

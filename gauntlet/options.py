@@ -134,7 +134,8 @@ def read(options: Namespace) -> Options:
         try:
             rules.append(thresholds.parse(text))
         except ValueError as error:
-            mistakes.append(f"--threshold: {error}")
+            several = "; several rules stand in brackets: [a, b]" if "," in text else ""
+            mistakes.append(f"--threshold: {error}{several}")
     mode = options.preflight
     if mode not in PREFLIGHT:
         expected = ", ".join(PREFLIGHT)

@@ -50,15 +50,17 @@ class SuiteUser:
 
 
 def weigh(user: type[User], weights: dict[str, int]) -> None:
-    """Give each task of `user` its weight by function name; tasks that tags left out stay out."""
+    """Give each task of `user` its weight by function name; one that has none keeps its own.
+
+    Tasks that tags left out stay out.
+    """
     idle = vars(user).get("idle_tasks", [])
     own = Counter(getattr(task, "__name__", "") for task in user.tasks)
     chosen = {getattr(task, "__name__", ""): task for task in (*user.tasks, *idle)}
-    user.tasks = [
-        task for name, task in chosen.items() for _ in range(weights.get(name, own[name]))
-    ]
+    counts = {name: weights.get(name, own[name] or 1) for name in chosen}
+    user.tasks = [task for name, task in chosen.items() for _ in range(counts[name])]
     user.idle_tasks = [  # type: ignore[attr-defined]  # ours, on a class of Locust
-        task for name, task in chosen.items() if not weights.get(name, 1)
+        task for name, task in chosen.items() if not counts[name]
     ]
 
 

@@ -25,7 +25,7 @@ from gauntlet.targets._options import (
 from gauntlet.targets._walrus_options import walrus_options
 
 
-@click.group(context_settings={"show_default": True})
+@click.group(cls=Group, context_settings={"show_default": True})
 def target() -> None:
     """Run the reference target of a system, with faults if wanted.
 
