@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from gauntlet.commands import Group
 from gauntlet.targets._options import (
     duration_option,
     http_faults,
