@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from locust import User, tag, task
+from locust import User, constant, tag, task
 from locust.env import Environment
 
 from gauntlet.models import Interval
@@ -48,7 +48,9 @@ def weights(user: type[User]) -> dict[str, int]:
             id="a weight of 0 leaves a task out",
         ),
         pytest.param(
-            {"look": 5}, {"look": 5, "search": 1, "write": 1}, id="an unnamed task counts once"
+            {"look": 5},
+            {"look": 5, "search": 1, "write": 3},
+            id="an unnamed task keeps its own weight",
         ),
         pytest.param(
             {"look": 1, "search": 1, "write": 1, "other": 9},
@@ -88,6 +90,21 @@ def test_a_wait_lies_within_its_interval(user: type[User], low: float, high: flo
     one = user(Environment(user_classes=[user]))
     for _ in range(20):
         assert low <= one.wait_time() <= high
+
+
+def test_a_pause_of_a_class_s_own_stays_and_one_of_a_mix_is_replaced() -> None:
+    class Mixed(SuiteUser, User):
+        @task
+        def look(self) -> None: ...
+
+    class Own(Mixed):
+        wait_time = constant(9)
+
+    for kind in (Mixed, Own):
+        for low in (1.0, 2.0):
+            wait(kind, Interval(low=low, high=low))
+    environment = Environment(user_classes=[Mixed, Own])
+    assert [kind(environment).wait_time() for kind in (Mixed, Own)] == [2.0, 9]
 
 
 @pytest.mark.parametrize(
