@@ -33,6 +33,8 @@ from gauntlet.exitcodes import ExitCode
 from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport, Ledger
 from gauntlet.iterating import Iterations
+from gauntlet.measure import rounding
+from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.models import Model
 from gauntlet.phases import Phases
@@ -123,7 +125,9 @@ class Suite:
         self.environment = environment
         assert environment.runner is not None and environment.parsed_options is not None
         self._parsed = environment.parsed_options
-        self.recorder = Recorder(environment)
+        name = self.system.name if self.system else None
+        self.recorder = Recorder(environment, closed_list(name))
+        rounding.install()
         self.extras = Extras(environment)
         environment.events.test_start.add_listener(self._number)
         self.phases = Phases(environment, self.recorder)

@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 from gevent import GreenletExit
 from locust.env import Environment
-from locust.runners import STATE_MISSING, LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, STATE_RUNNING, LocalRunner, MasterRunner, WorkerRunner
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING, DefaultTaskSet, TaskSet
 
 from gauntlet.iterations import Budget, Gate, deck
@@ -24,6 +24,9 @@ GRANT = "gauntlet_grant"
 MORE = "gauntlet_more"
 FIELD = "gauntlet_iterations"
 WATCH_S = 1.0
+IDLE_S = 10.0
+"""Without any user for so long, nobody is left to do the rest: each has stopped itself."""
+
 LOCAL = "local"
 
 _current: "Iterations | None" = None
@@ -38,6 +41,7 @@ class Iterations:
         self._parsed: Any = environment.parsed_options
         self._question = 0
         self._deck: list[str] = []
+        self._ended = False
         self.gate: Gate | None = None
         self.budget: Budget | None = None
         environment.events.test_start.add_listener(self._begin)
@@ -58,21 +62,27 @@ class Iterations:
         return Tally(self.budget.total, self.budget.done, lost)
 
     def task(self, number: int, chosen: Any, tasks: list[Any]) -> Any:
-        """The task of an iteration: the deck's where the mix is to be exact."""
+        """The task of an iteration: the deck's where the mix is to be exact.
+
+        The first user's tasks make the deck. A user who has none of that name, of another class
+        or inside a TaskSet, goes on with the one that it chose.
+        """
         if not self._parsed.exact_mix:
             return chosen
+        tasks = [task for task in tasks if not _is_set(task)]
         if not self._deck:
             weights = Counter(task.__name__ for task in tasks)
             self._deck = deck(weights, self._parsed.total_iterations, int(self._parsed.seed))
         name = self._deck[number]
         return next((task for task in tasks if task.__name__ == name), chosen)
 
-    def finish(self) -> None:
+    def finish(self, gate: Gate) -> None:
         """An iteration is over; the last one of all ends the run."""
-        assert self.gate is not None
-        self.gate.finish()
+        gate.finish()
+        if gate is not self.gate:
+            return  # of a run that is over
         if self.budget is not None:
-            self.budget.note(LOCAL, self.gate.done)
+            self.budget.note(LOCAL, gate.done)
             self._end_if_complete()
         else:
             self._report_if_idle()
@@ -92,18 +102,18 @@ class Iterations:
             runner.register_message(GRANT, self._receive)
             runner.register_message(MORE, self._reopen)
             events.report_to_master.add_listener(self._report)
+            events.test_stop.add_listener(self._close)  # before the last report goes out
 
     def _begin(self, **_: Any) -> None:
         total, runner = self._parsed.total_iterations, self._environment.runner
         self.gate = self.budget = None
-        self._deck, self._question = [], 0
+        self._deck, self._question, self._ended = [], 0, False
         if not total:
             return
         if not isinstance(runner, WorkerRunner):
             self.budget = Budget(total)
-        if isinstance(runner, MasterRunner):
-            gevent.spawn(self._watch)
-        else:
+            gevent.spawn(self._watch, self.budget)
+        if not isinstance(runner, MasterRunner):
             self.gate = Gate(self._ask_here if isinstance(runner, LocalRunner) else self._ask)
 
     # -- the judging process ---------------------------------------------------------------------
@@ -121,22 +131,36 @@ class Iterations:
         if report is None or self.budget is None or report["run"] != self._run:
             return
         self.budget.note(client_id, report["done"])
-        if report["left"]:
-            self.budget.give_back(client_id, report["left"])
+        before = self.budget.free
+        self.budget.give_back(client_id, report["left"])
+        if report["closed"]:
+            self.budget.leave(client_id, report["question"])
+        if self.budget.free > before:
             runner = self._environment.runner
             assert isinstance(runner, MasterRunner)
             runner.send_message(MORE, {"run": self._run})
         self._end_if_complete()
 
-    def _watch(self) -> None:
-        """End the run when only workers that are gone still hold something."""
-        budget = self.budget
-        while budget is not None and self.budget is budget:
+    def _watch(self, budget: Budget) -> None:
+        """End the run when nobody is left who could do the rest."""
+        idle = 0.0
+        while self.budget is budget and not self._ended:
             gevent.sleep(WATCH_S)
             missing = budget.missing(self._gone())
-            if missing and budget.done + missing >= budget.total:
+            idle = idle + WATCH_S if self._deserted() else 0.0
+            if (missing and budget.done + missing >= budget.total) or idle >= IDLE_S:
                 self._end_run()
-                return
+
+    def _deserted(self) -> bool:
+        """Whether users were started and none is there, and no shape will start any."""
+        runner = self._environment.runner
+        return (
+            runner is not None
+            and runner.state == STATE_RUNNING
+            and self._environment.shape_class is None
+            and runner.target_user_count > 0
+            and runner.user_count == 0
+        )
 
     def _gone(self) -> set[str]:
         runner = self._environment.runner
@@ -152,6 +176,9 @@ class Iterations:
     def _end_run(self) -> None:
         runner = self._environment.runner
         assert runner is not None
+        if self._ended:
+            return
+        self._ended = True
         # In a greenlet of its own: the one that got here may be a user, or hear the workers.
         end = runner.quit if self._parsed.headless else runner.stop
         gevent.spawn(lambda: end())
@@ -168,7 +195,9 @@ class Iterations:
 
     def _receive(self, msg: Any, **_: Any) -> None:
         answer = msg.data
-        if self.gate is None or answer["run"] != self._run or answer["question"] != self._question:
+        if self.gate is None or self.gate.closed or answer["run"] != self._run:
+            return
+        if answer["question"] != self._question:
             return
         self._question += 1
         self.gate.receive((start, end) for start, end in answer["ranges"])
@@ -181,14 +210,26 @@ class Iterations:
     def _report_if_idle(self) -> None:
         runner = self._environment.runner
         if self.gate is not None and self.gate.idle and isinstance(runner, WorkerRunner):
-            runner._send_stats()  # the master should not wait for the next regular report
+            # The master should not wait for the next regular report. In a greenlet of its own: a
+            # user that is killed while it sends would take the report along.
+            gevent.spawn(runner._send_stats)
+
+    def _close(self, **_: Any) -> None:
+        if self.gate is not None:
+            self.gate.close()
 
     def _report(self, client_id: str, data: dict[str, Any]) -> None:
         if self.gate is None:
             return
         stopping = self._environment.runner is not None and not self._environment.runner.user_count
         left = self.gate.surrender() if stopping else []
-        data[FIELD] = {"run": self._run, "done": self.gate.done, "left": left}
+        data[FIELD] = {
+            "run": self._run,
+            "done": self.gate.done,
+            "left": left,
+            "closed": self.gate.closed,
+            "question": self._question,
+        }
 
     def _send(self, kind: str, data: dict[str, Any]) -> None:
         runner = self._environment.runner
@@ -203,12 +244,16 @@ def _let_tasks_pass_the_gate() -> None:
             kind.execute_task = _gated(kind.execute_task)  # type: ignore[method-assign]
 
 
+def _is_set(task: Any) -> bool:
+    """Whether a task is a nested TaskSet, whose own tasks pass the gate one by one."""
+    return isinstance(task, type) and issubclass(task, TaskSet)
+
+
 def _gated(execute: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
     @wraps(execute)
     def execute_task(self: TaskSet, task: Any) -> None:
         iterations = _current
-        nested = isinstance(task, type) and issubclass(task, TaskSet)
-        if iterations is None or iterations.gate is None or nested:
+        if iterations is None or iterations.gate is None or _is_set(task):
             execute(self, task)
             return
         gate, user = iterations.gate, self.user
@@ -221,9 +266,9 @@ def _gated(execute: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
             gate.give_back(number)
             raise
         except BaseException:
-            iterations.finish()
+            iterations.finish(gate)
             raise
-        iterations.finish()
+        iterations.finish(gate)
 
     execute_task._gauntlet = True  # type: ignore[attr-defined]
     return execute_task

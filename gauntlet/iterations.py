@@ -43,8 +43,7 @@ class Budget:
         asked, answer = self._answers.get(worker, (-1, []))
         if asked == question:
             return answer
-        rest = sum(end - start for start, end in self._free)
-        answer = self._cut(min(max(rest // (4 * max(sharers, 1)), 1), LARGEST_GRANT))
+        answer = self._cut(min(max(self.free // (4 * max(sharers, 1)), 1), LARGEST_GRANT))
         self._held[worker] += sum(end - start for start, end in answer)
         self._answers[worker] = question, answer
         return answer
@@ -55,9 +54,24 @@ class Budget:
             self._free.append((number, number + 1))
             self._held[worker] -= 1
 
+    def leave(self, worker: str, question: int) -> None:
+        """Take back the last answer, where a worker that stops has asked and never heard it.
+
+        `question` is the number of its next question, or of the one that is open.
+        """
+        asked, answer = self._answers.get(worker, (-1, []))
+        if asked == question:
+            self.give_back(worker, (number for part in answer for number in range(*part)))
+            self._answers[worker] = asked, []
+
     def note(self, worker: str, done: int) -> None:
         """A worker has finished `done` iterations so far."""
         self._done[worker] = max(done, self._done.get(worker, 0))
+
+    @property
+    def free(self) -> int:
+        """Iterations that nobody holds."""
+        return sum(end - start for start, end in self._free)
 
     @property
     def done(self) -> int:
@@ -92,6 +106,7 @@ class Gate:
         self.done = 0
         self.running = 0
         self.exhausted = False
+        self.closed = False
         self._ask = ask
         self._asked = False
         self._free: deque[int] = deque()
@@ -135,6 +150,10 @@ class Gate:
         self.exhausted = False
         self._change.set()
 
+    def close(self) -> None:
+        """This process stops: it takes up nothing more, whatever is still on its way."""
+        self.closed = True
+
     def surrender(self) -> list[int]:
         """All numbers that were not begun; they are no longer this process's."""
         left = list(self._free)
@@ -148,12 +167,14 @@ class Gate:
 
 
 def deck(weights: dict[str, int], total: int, seed: int) -> list[str]:
-    """Task names for `total` iterations: each weight's share exactly, shuffled by the seed.
+    """Task names for `total` iterations: each weight's share, shuffled by the seed.
 
-    Shares are rounded down; what is left over goes to the heaviest task.
+    No task is more than one card from its exact share: shares are rounded down, and what is left
+    over goes to those that lost most by it.
     """
     whole = sum(weights.values())
     cards = [name for name, weight in weights.items() for _ in range(total * weight // whole)]
-    cards += [max(weights, key=weights.__getitem__)] * (total - len(cards))
+    most = sorted(weights, key=lambda name: -(total * weights[name] % whole))
+    cards += most[: total - len(cards)]
     Random(seed).shuffle(cards)
     return cards

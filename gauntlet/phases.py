@@ -25,11 +25,13 @@ class Phases:
         self._clock: gevent.Greenlet[..., None] | None = None
         if isinstance(environment.runner, WorkerRunner):
             environment.runner.register_message(PHASE, self._hear)
+            environment.events.test_start.add_listener(self._take_up)
 
     def begin(self, shape: ProfileShape | None) -> None:
         """Follow a shape; without one there are no phases."""
         self.end()
         self._recorder.phase = ""
+        setattr(self._environment.parsed_options, PHASE, "")
         if shape is not None:
             self._set(curves.stretch_at(shape.plan.curve, 0.0))
             self._clock = gevent.spawn(self._follow, shape)
@@ -55,7 +57,12 @@ class Phases:
         if stretch is None or stretch.name == self._recorder.phase:
             return False
         self._recorder.phase = stretch.name
+        # With the message that starts users: a worker's first request is in the right phase.
+        setattr(self._environment.parsed_options, PHASE, stretch.name)
         return True
+
+    def _take_up(self, **_: Any) -> None:
+        self._recorder.phase = getattr(self._environment.parsed_options, PHASE, "")
 
     def _tell(self) -> None:
         if isinstance(self._environment.runner, MasterRunner):

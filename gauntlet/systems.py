@@ -44,7 +44,6 @@ class System:
 
     variables: tuple[Variable, ...] = ()
 
-
 SYSTEMS = {
     system.name: system
     for system in (

@@ -206,7 +206,10 @@ class Session(HttpClient):
         if not catch_response and options.get("stream"):
             raise LocustError("stream=True needs a with block and catch_response=True")
         start_time = time()
-        response = HttpClient.request(self, method, url, **options)
+        if options:
+            response = HttpClient.request(self, method, url, **options)
+        else:
+            response = self.request_plainly(method, url)
         assert type(response) is Response
         response.start_time = start_time
         response.name = name = name or self.request_name or response.plan.path_url

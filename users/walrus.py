@@ -72,6 +72,7 @@ class WalrusUser(SuiteUser, HttpUser):
     addresses: ClassVar[Mapping[str, str]] = {}
     known: ClassVar[list[Known]] = []
     dice: ClassVar[Random] = Random(0)
+    _made_for: ClassVar[tuple[object, ...]] = ()
     extra: ClassVar[BlobSummary] = BlobSummary()
     lines: ClassVar[Lines] = Lines()
 
@@ -93,6 +94,10 @@ class WalrusUser(SuiteUser, HttpUser):
         cls.dice = Random(f"{preparation.seed}:{preparation.worker}")
         cls.manners = Manners(mix.patience, cls.dice)
         cls.tokens = _tokens(mix.token)
+        key = (preparation.seed, preparation.worker, mix.blobs)
+        if cls._made_for == key:
+            return  # the next run goes on where the last one ended: its blobs are new ones
+        cls._made_for = key
         cls.pool = BlobPool.make(
             sizes=(mix.blobs.smallest * 1024, mix.blobs.largest * 1024),
             seed=preparation.seed,
@@ -285,7 +290,8 @@ class WalrusUser(SuiteUser, HttpUser):
     ) -> None:
         """Tell the summary of a blob that is done with, and the terminal."""
         seconds = [None if read.problem else read.elapsed for read in reads]
-        failed = [outcome_of(read.problem) for read in reads if read.problem is not None]
+        problems = [read.problem for read in reads if read.problem is not None]
+        failed = [outcome_of(problem) for problem in problems]
         row = Row(
             start=asked.began,
             blob_id=known.blob_id if known else None,

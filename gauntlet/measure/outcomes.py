@@ -1,4 +1,6 @@
-"""The closed list of outcomes that a request can have, and which one an exception means."""
+"""The closed list of outcomes of each system, and which one an exception means."""
+
+from collections.abc import Collection
 
 from requests import exceptions as requests_errors
 
@@ -6,25 +8,14 @@ from gauntlet.clients import http
 from gauntlet.errors import WrongAnswer
 
 OTHER = "other"
-OUTCOMES = (
+BODY = "wrong bytes"
+GENERAL = (
     "status",
     "redirect",
     "content type",
     "bad shape",
-    "missing image",
-    "unasked image",
-    "wrong image",
-    "wrong bytes",
+    BODY,
     "wrong length",
-    "not found",
-    "overloaded",
-    "unavailable",
-    "unconfirmed",
-    "token used",
-    "token expired",
-    "token refused",
-    "too large",
-    "forbidden",
     "truncated",
     "timeout",
     "refused",
@@ -34,7 +25,25 @@ OUTCOMES = (
     "limit",
     OTHER,
 )
-"""What failed; a class beside the text, bounded in number whatever a target answers."""
+"""What can fail everywhere: classes beside the text, bounded in number whatever is answered."""
+
+OWN: dict[str, tuple[str, ...]] = {
+    "predict": ("missing image", "unasked image", "wrong image"),
+    "walrus": (
+        "not found",
+        "overloaded",
+        "unavailable",
+        "unconfirmed",
+        "token used",
+        "token expired",
+        "token refused",
+        "too large",
+        "forbidden",
+    ),
+}
+"""What can fail besides, by system."""
+
+OUTCOMES = frozenset((*GENERAL, *(one for own in OWN.values() for one in own)))
 
 _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (http.DeadlineExceeded, "timeout"),
@@ -56,8 +65,15 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def outcome_of(error: BaseException) -> str:
-    """The outcome that an exception of a failed request stands for."""
+def closed_list(system: str | None) -> frozenset[str]:
+    """Every outcome that a system's requests can have; of all systems where none is named."""
+    return OUTCOMES if system is None else frozenset((*GENERAL, *OWN.get(system, ())))
+
+
+def outcome_of(error: BaseException, known: Collection[str] = OUTCOMES) -> str:
+    """The outcome that an exception of a failed request stands for, one of `known`."""
     if isinstance(error, WrongAnswer):
-        return error.outcome if error.outcome in OUTCOMES else OTHER
+        if error.outcome in known:
+            return error.outcome
+        return BODY if error.outcome == "body" else OTHER  # of `expect=` and the like
     return next((outcome for kind, outcome in _BY_TYPE if isinstance(error, kind)), OTHER)

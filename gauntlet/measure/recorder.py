@@ -21,13 +21,13 @@ text, and a number that is none is left out.
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet.measure.outcomes import outcome_of
+from gauntlet.measure.outcomes import OUTCOMES, outcome_of
 from gauntlet.measure.series import Key, Series
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,9 @@ class _Pending:
 class Recorder:
     """All series of this process, by key; on a master those of all workers."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, outcomes: Collection[str] = OUTCOMES) -> None:
+        """`outcomes` is the closed list of the system."""
+        self._outcomes = outcomes
         self._series: dict[Key, Series] = {}
         self._pending: dict[tuple[str, str, str, str], _Pending] = {}
         self._known: set[Key] = set()
@@ -160,7 +162,7 @@ class Recorder:
                 pending.extras.append((get("sent"), get("attempts"), get("verified")))
         if exception:  # as Locust decides it
             pending.series.failures += 1
-            pending.series.add_outcome(outcome_of(exception))
+            pending.series.add_outcome(outcome_of(exception, self._outcomes))
         if len(pending.requests) >= BATCH:
             pending.count()
 

@@ -68,9 +68,7 @@ class Series:
         self.add_many([ms], [start], received)
         self.failures += failed
 
-    def add_many(
-        self, ms: Sequence[float | None], starts: Sequence[float], received: int
-    ) -> None:
+    def add_many(self, ms: Sequence[float | None], starts: Sequence[float], received: int) -> None:
         """Count requests by their times; `received` bytes in all. Failures are counted apart.
 
         A request of no time (None, NaN, infinite) counts, and its time does not.

@@ -115,6 +115,10 @@ class PicturePool:
         """A picture that no other call, and no other stream, ever gives."""
         return self.picture(next(self._serials))
 
+    def rewind(self) -> None:
+        """Begin again with the first picture, for another run of the same seed."""
+        self._serials = count_up()
+
     def picture(self, serial: int) -> Picture:
         """The picture of one serial: the same bytes every time."""
         blank, length, size, name = self._entries[serial % len(self._entries)]

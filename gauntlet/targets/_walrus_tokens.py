@@ -16,7 +16,6 @@ import warnings
 
 import jwt
 from jwt.types import Options
-from jwt.warnings import InsecureKeyLengthWarning
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gauntlet.targets._walrus_answers import Refused, refused, refused_text
@@ -52,7 +51,7 @@ class Gate:
 
     def __init__(self, rules: TokenRules | None, store: Store) -> None:
         # A short secret is the choice of who tests, and standard error is for what is wrong.
-        warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+        warnings.filterwarnings("ignore", message="The HMAC key is")
         self._rules = rules
         self._used = _UsedTokens(store)
 

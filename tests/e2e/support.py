@@ -100,8 +100,11 @@ class Process:
         return self._process.poll() is None
 
     def children(self) -> list[psutil.Process]:
-        """Every process that this one started, and theirs."""
-        return psutil.Process(self.pid).children(recursive=True)
+        """Every process that this one started, and theirs; none once it is gone."""
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""
@@ -115,17 +118,19 @@ class Process:
         """Interrupt this process and all that it started, as a terminal does."""
         os.killpg(self.pid, signal.SIGINT)
 
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until the condition holds; fails when the process ends before."""
+        wait_until(lambda: condition() or not self.running, f"{what}, by {self.command}")
+        if not self.running:
+            assert condition(), f"ended before: {what}\n{self.output}\n{self.errors}"
+
     def wait_for(self, text: str) -> None:
-        """Wait until the process wrote `text`; fails when it ends before."""
-        wait_until(
-            lambda: text in self.output or text in self.errors or not self.running,
-            f"{text!r} from {' '.join(self.command)}\n{self.errors}",
-        )
-        assert text in self.output or text in self.errors, self.errors
+        """Wait until the process wrote `text`."""
+        self.wait_until(lambda: text in self.output or text in self.errors, text)
 
     def end(self) -> Ended:
         """Wait for the end of the process."""
-        wait_until(lambda: not self.running, f"the end of {' '.join(self.command)}\n{self.errors}")
+        wait_until(lambda: not self.running, f"the end of {' '.join(self.command)}")
         return Ended(self._process.returncode, self.output, self.errors)
 
     def destroy(self) -> None:

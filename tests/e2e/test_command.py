@@ -16,7 +16,7 @@ from tests.e2e.support import (
     answers,
     free_port,
     read_record,
-    wait_until,
+    wait_until_gone,
 )
 
 pytestmark = pytest.mark.e2e
@@ -76,7 +76,7 @@ def test_run_in_web_mode_serves_the_page(lab: Lab) -> None:
     port = free_port()
     at = "--web-host", "127.0.0.1", "--web-port", str(port)
     process = lab.start(GAUNTLET, "run", "predict", "-m", "web", *at)
-    wait_until(lambda: answers(port), "the page")
+    process.wait_until(lambda: answers(port), "the page")
     assert "--headless" not in process.output
     process.terminate()
     assert process.end().code == 0
@@ -219,7 +219,7 @@ def test_target_says_where_it_is_and_ends_at_sigterm(lab: Lab) -> None:
     assert len(family) == 2
     process.terminate()
     assert process.end() == (0, process.output, "")
-    wait_until(lambda: not any(child.is_running() for child in family), "the end of the workers")
+    wait_until_gone(family)
 
 
 def test_help_names_every_command(lab: Lab) -> None:

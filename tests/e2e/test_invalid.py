@@ -11,7 +11,6 @@ from tests.e2e.support import (
     Process,
     check_counts,
     free_port,
-    wait_until,
     wait_until_gone,
 )
 
@@ -100,7 +99,7 @@ def test_a_master_that_is_stopped_keeps_every_count(lab: Lab, stop: Stop) -> Non
     target = lab.target()
     chosen = "--load-profile", "long", "--host", target.address, "--preflight", "off", "-s", "10"
     master, *workers = lab.cluster(2, *chosen)
-    wait_until(lambda: target.requests > 20, "load on the target")
+    master.wait_until(lambda: target.requests > 20, "load on the target")
     stop(master)
     ended = master.end()
     check_is_invalid(lab, ended, "cut short after ")
@@ -117,7 +116,7 @@ def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(
     target = lab.target()
     chosen = "--load-profile", "long", "--host", target.address, "--preflight", "off", "-s", "10"
     master = lab.forked(*chosen)
-    wait_until(lambda: target.requests > 20, "load on the target")
+    master.wait_until(lambda: target.requests > 20, "load on the target")
     family = master.children()
     stop(master)
     check_is_invalid(lab, master.end(), "cut short after ")
@@ -130,7 +129,7 @@ def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(
 def test_stopping_a_run_without_a_planned_end_is_not_cut_short(lab: Lab, stop: Stop) -> None:
     rule = "fail_ratio <= 0%"
     process = under_load(lab, "-u", "9", "-r", "9", "-s", "5", "--threshold", rule, users="9")
-    wait_until(lambda: made_requests(lab), "requests")
+    process.wait_until(lambda: made_requests(lab), "requests")
     stop(process)
     ended = process.end()
     assert (ended.code, lab.verdict) == (0, "PASS"), ended

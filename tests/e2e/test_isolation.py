@@ -13,7 +13,7 @@ import pytest
 
 import shapes
 import users
-from tests.e2e.support import ROOT, Lab, Process, answers, free_port, wait_until, wait_until_gone
+from tests.e2e.support import ROOT, Lab, Process, answers, free_port, wait_until_gone
 
 PLAIN = """
 {head}
@@ -98,7 +98,7 @@ def test_the_embedded_target_listens_on_loopback_only(lab: Lab) -> None:
 def test_the_web_page_without_a_run_ends_green(lab: Lab) -> None:
     port = free_port()
     process = lab.locust("--web-host", "127.0.0.1", "--web-port", str(port))
-    wait_until(lambda: answers(port), "the page")
+    process.wait_until(lambda: answers(port), "the page")
     family = process.children()
     process.press_ctrl_c()
     assert process.end().code == 0

@@ -19,7 +19,6 @@ from tests.e2e.support import (
     Json,
     Lab,
     read_record,
-    wait_until,
     wait_until_gone,
 )
 
@@ -71,7 +70,7 @@ class Smoke:
         lab.mix()
         (lab.folder / "profiles" / "predict" / "mix.yaml").unlink()  # the real one
         process = lab.headless("--load-profile", "smoke")
-        wait_until(lambda: len(process.children()) >= 2, "the embedded target")
+        process.wait_until(lambda: len(process.children()) >= 2, "the embedded target")
         self.family = process.children()
         self.ended: Ended = process.end()
         self.folder: Path = lab.results[0]

@@ -19,7 +19,6 @@ from tests.e2e.support import (
     check_counts,
     free_port,
     read_record,
-    wait_until,
 )
 
 pytestmark = pytest.mark.e2e
@@ -34,8 +33,7 @@ class Page:
         self.lab = lab
         self.process = process
         self._port = port
-        wait_until(lambda: answers(port) or not process.running, "the page")
-        assert process.running, process.errors
+        process.wait_until(lambda: answers(port), "the page")
 
     def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> Any:
         """The JSON that a path answers."""
@@ -74,8 +72,10 @@ class Page:
 
     def wait_for_runs(self, number: int) -> Json:
         """Wait until that many runs are judged; the record of the last."""
-        wait_until(lambda: len(self.lab.results) == number, f"run {number}")
-        wait_until(lambda: self.tab[0]["threshold"] == "Verdict", "the verdict on the page")
+        self.process.wait_until(lambda: len(self.lab.results) == number, f"run {number}")
+        self.process.wait_until(
+            lambda: self.tab[0]["threshold"] == "Verdict", "the verdict on the page"
+        )
         return read_record(newest(self.lab.results))
 
 
@@ -103,7 +103,9 @@ def test_each_run_of_one_process_has_its_own_verdict_and_folder(lab: Lab, target
     assert page.tab[0]["state"] == "no\N{NO-BREAK SPACE}run\N{NO-BREAK SPACE}yet"
 
     assert page.start(shape_class="tiny")["success"]
-    wait_until(lambda: page.tab[0]["threshold"] == "Verdict so far", "the live verdict")
+    page.process.wait_until(
+        lambda: page.tab[0]["threshold"] == "Verdict so far", "the live verdict"
+    )
     first = page.wait_for_runs(1)
     assert page.start(shape_class="hard")["success"]
     second = page.wait_for_runs(2)
@@ -135,7 +137,7 @@ def test_a_profile_that_is_stopped_is_cut_short_and_the_next_is_not(lab: Lab) ->
     lab.profile("tiny")
     page = serve(lab)
     assert page.start(shape_class="long")["success"]
-    wait_until(lambda: page.users == 2, "the users")
+    page.process.wait_until(lambda: page.users == 2, "the users")
     page.stop()
     record = page.wait_for_runs(1)
     assert record["outcome"]["verdict"] == "INVALID"
@@ -156,7 +158,7 @@ def test_stopping_is_held_against_a_run_only_where_it_had_a_plan(
 ) -> None:
     page = serve(lab)
     assert page.start(user_count="2", spawn_rate="2", run_time=run_time)["success"]
-    wait_until(lambda: page.ask("GET", "/stats/requests")["total_rps"] > 0, "requests")
+    page.process.wait_until(lambda: page.ask("GET", "/stats/requests")["total_rps"] > 0, "requests")
     page.stop()
     record = page.wait_for_runs(1)
     assert (record["outcome"]["verdict"], record["planned"]) == (verdict, planned)
@@ -195,11 +197,11 @@ def test_a_run_that_goes_on_keeps_its_host(lab: Lab, target: Target) -> None:
     lab.environment("shop", target.address, protected=True)
     page = serve(lab)
     assert page.start(user_count="1", spawn_rate="1")["success"]
-    wait_until(lambda: page.users == 1, "the user")
+    page.process.wait_until(lambda: page.users == 1, "the user")
     answer = page.start(user_count="3", spawn_rate="3", host=target.address)
     assert not answer["success"], answer
     assert page.start(user_count="2", spawn_rate="2")["success"]
-    wait_until(lambda: page.users == 2, "the users")
+    page.process.wait_until(lambda: page.users == 2, "the users")
     page.stop()
     assert page.wait_for_runs(1)["environment"] == "embedded"
     assert target.requests == 0
@@ -217,7 +219,7 @@ def test_a_master_runs_again_with_the_same_workers(lab: Lab, target: Target) -> 
         lab.locust("--worker", *at)
     seen = 0
     for number in (1, 2):
-        wait_until(lambda: page.workers == 2, "the workers")
+        page.process.wait_until(lambda: page.workers == 2, "the workers")
         assert page.start(shape_class="tiny")["success"]
         record = page.wait_for_runs(number)
         assert record["outcome"]["verdict"] == "PASS", record["outcome"]

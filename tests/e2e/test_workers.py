@@ -15,7 +15,6 @@ from tests.e2e.support import (
     Process,
     Target,
     check_counts,
-    wait_until,
     wait_until_gone,
 )
 
@@ -35,7 +34,7 @@ def start(lab: Lab, target: Target, *options: str, **profile: object) -> list[Pr
     """A master with two workers under load; the profile lasts three seconds."""
     name = lab.profile(users=USERS, **({"duration": "3s"} | profile))  # type: ignore[arg-type]
     cluster = lab.cluster(2, "--load-profile", name, "--host", target.address, *ALONE, *options)
-    wait_until(lambda: target.requests > 20, "load on the target")
+    cluster[0].wait_until(lambda: target.requests > 20, "load on the target")
     return cluster
 
 
@@ -51,7 +50,7 @@ def test_three_processes_count_what_the_target_counts(lab: Lab, target: Target) 
 def test_two_forked_workers_count_what_the_target_counts(lab: Lab, target: Target) -> None:
     name = lab.profile(users=USERS, thresholds=["fail_ratio <= 0%"])
     master = lab.forked("--load-profile", name, "--host", target.address, *ALONE)
-    wait_until(lambda: len(master.children()) == 2, "the workers")
+    master.wait_until(lambda: len(master.children()) == 2, "the workers")
     family = master.children()
     assert master.end().code == 0
     assert lab.record["fleet"] == {"workers": 2, "lost": []}

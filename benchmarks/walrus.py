@@ -1,0 +1,61 @@
+"""How many blob cycles does a CPU-second of the generator make?
+
+    make bench-walrus
+
+A cycle is a PUT of 95 KiB and two GETs, both verified. WalrusUser (every byte compared, verdict and
+reports on) next to a plain FastHttpUser that compares sha256: interleaved in one run, the generator
+pinned to one core and the reference target to the other, median of five.
+"""
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.pinned import generator, target
+
+ROUNDS = 5
+SECONDS = 6
+USERS = 8
+WHO = {"plain": "FastHttpUser, sha256", "ours": "WalrusUser"}
+_MIX = """
+weights: {roundtrip: 1}
+wait: 0s
+blobs: {smallest: 95, largest: 95}
+"""
+
+
+def main() -> None:
+    """Print the table, as benchmarks/README.md holds it."""
+    root = Path(__file__).resolve().parent.parent
+    rates: dict[str, list[float]] = {who: [] for who in WHO}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        target("walrus", "--first-read", "0s", "--store-limit", str(64 << 20)) as address,
+    ):
+        mix = Path(folder) / "profiles" / "walrus" / "mix.yaml"
+        mix.parent.mkdir(parents=True)
+        mix.write_text(_MIX)
+        for number in range(ROUNDS):
+            for who in WHO:
+                rates[who].append(measure(who, address, root, Path(folder)))
+            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+    base = statistics.median(rates["plain"])
+    print("| generator | cycles per CPU-second | CPU µs per cycle | to FastHttpUser |")
+    print("|---|---|---|---|")
+    for who, label in WHO.items():
+        rate = statistics.median(rates[who])
+        print(f"| {label} | {rate:.0f} | {1e6 / rate:.0f} | {rate / base:.2f} |")
+
+
+def measure(who: str, address: str, root: Path, folder: Path) -> float:
+    """Cycles per CPU-second of one short run."""
+    command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/walrus_users.py")]
+    command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
+    command += ["-t", f"{SECONDS}s", "--host", address]
+    found = generator(command, folder, BENCH_USER=who, PYTHONPATH=str(root))
+    return float(found["cycles"]) / float(found["cpu"])
+
+
+if __name__ == "__main__":
+    main()

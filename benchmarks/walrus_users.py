@@ -1,0 +1,92 @@
+"""The locustfile of `benchmarks.walrus`; BENCH_USER chooses who makes the load.
+
+Each process prints one JSON line when it ends: the CPU seconds (user and system) and blob cycles
+(an upload and two verified downloads) between the moment when all users run and the end.
+"""
+
+import json
+import os
+import random
+import string
+import time
+from hashlib import sha256
+from typing import Any
+
+from locust import FastHttpUser, constant, events, task
+
+import gauntlet
+from users.walrus import WalrusUser
+
+WHO = os.environ["BENCH_USER"]
+SIZE = 95 * 1024
+
+if WHO == "ours":
+    gauntlet.register(system="walrus")
+
+    class Ours(WalrusUser):
+        """The suite's user: every byte compared, verdict and reports on."""
+
+else:
+    ALPHABET = string.ascii_letters + string.digits + string.punctuation + " "
+
+    class Plain(FastHttpUser):
+        """What one writes by hand: the same scenario, verified by the hash of the content."""
+
+        wait_time = constant(0)
+        blocks: list[bytes]
+
+        def on_start(self) -> None:
+            self.blocks = [
+                random.randbytes(SIZE),
+                "".join(random.choices(ALPHABET, k=SIZE)).encode(),
+            ]
+
+        @task
+        def roundtrip(self) -> None:
+            """Upload a blob that nobody had before and download it twice."""
+            stamp = random.randbytes(8).hex().encode()
+            blob = stamp + random.choice(self.blocks)[len(stamp) :]
+            wanted = sha256(blob).digest()
+            with self.client.put(
+                "/v1/blobs",
+                data=blob,  # type: ignore[arg-type]  # takes bytes
+                headers={"Content-Type": "application/octet-stream"},
+                catch_response=True,
+            ) as response:
+                answer = response.json()
+                known = answer.get("alreadyCertified") or answer["newlyCreated"]["blobObject"]
+            for kind in ("first", "cached"):
+                name = f"/v1/blobs/{{id}} {kind}"
+                with self.client.get(
+                    f"/v1/blobs/{known['blobId']}", name=name, catch_response=True
+                ) as response:
+                    if sha256(response.content).digest() != wanted:
+                        response.failure("wrong bytes")
+
+
+_start: dict[str, float] = {}
+_cycles = [0]
+
+
+def begin(**_: Any) -> None:
+    """All users run: start to count."""
+    _start.setdefault("cpu", time.process_time())
+    _start.setdefault("cycles", float(_cycles[0]))
+
+
+def count(name: str, exception: BaseException | None = None, **_: Any) -> None:
+    """Count a cycle by its last request; a failure spoils the bench."""
+    if exception is not None:
+        raise SystemExit(f"a request failed: {exception}")
+    _cycles[0] += name.endswith("cached")
+
+
+def end(**_: Any) -> None:
+    """Print what the load cost."""
+    cpu = time.process_time() - _start["cpu"]
+    print(json.dumps({"cpu": cpu, "cycles": _cycles[0] - _start["cycles"]}), flush=True)
+
+
+events.spawning_complete.add_listener(begin)
+events.request.add_listener(count)
+events.test_stopping.add_listener(end)
