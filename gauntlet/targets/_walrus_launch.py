@@ -68,13 +68,14 @@ def _token_rules(options: dict[str, Any]) -> TokenRules | None:
     lifetime_s, verify = options.pop("jwt_expiring_sec"), options.pop("jwt_verify_upload")
     if not (path or lifetime_s or verify):
         return None
-    secret = _read_secret(Path(path)) if path else None
+    secret = read_secret(Path(path)) if path else None
     return TokenRules(
         secret=secret, algorithm=algorithm, lifetime_s=lifetime_s, verify_upload=verify
     )
 
 
-def _read_secret(path: Path) -> bytes:
+def read_secret(path: Path) -> bytes:
+    """The secret in a file, without white space around it. Raises UsageError."""
     try:
         text = path.read_text().strip()
         secret = bytes.fromhex(text[2:]) if text.startswith("0x") else text.encode()

@@ -25,6 +25,12 @@ def _parse_stale(text: str) -> tuple[float, float]:
     return parse_duration(duration), parse_share(share) if colon else 1.0
 
 
+def _parse_epoch(text: str) -> float:
+    if not (seconds := parse_duration(text)):
+        raise ValueError(f"expected a time longer than nothing, got {text!r}")
+    return seconds
+
+
 def _parse_ids(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Any:
     for text in texts:
         if not is_blob_id(text):
@@ -111,10 +117,12 @@ _times = options(
         default="20ms",
         help="Extra time of reads until a blob was read once; then it counts as cached.",
     ),
-    duration_option(
+    text_option(
         "--epoch-time",
         "epoch_s",
         default="24h",
+        form="DURATION",
+        parse=_parse_epoch,
         help="Length of an epoch; blobs are gone when theirs are over.",
     ),
     text_option(

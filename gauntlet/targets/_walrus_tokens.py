@@ -13,9 +13,8 @@ import hashlib
 import os
 import time
 import warnings
+from typing import TYPE_CHECKING
 
-import jwt
-from jwt.types import Options
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gauntlet.targets._walrus_answers import Refused, refused, refused_text
@@ -24,6 +23,9 @@ from gauntlet.targets._walrus_ids import object_id
 from gauntlet.targets._walrus_request import U32_MAX, U64_MAX, Request
 from gauntlet.targets._walrus_settings import TokenRules
 from gauntlet.targets._walrus_store import PURGED, TOKENS, Store
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 MAX_TOKENS = 10_000
 PURGE_S = 5.0
@@ -50,10 +52,10 @@ class Gate:
     """Lets uploads in, in one worker; used tokens are known to all of them."""
 
     def __init__(self, rules: TokenRules | None, store: Store) -> None:
-        # A short secret is the choice of who tests, and standard error is for what is wrong.
-        warnings.filterwarnings("ignore", message="The HMAC key is")
         self._rules = rules
         self._used = _UsedTokens(store)
+        if rules:
+            _load_jwt()
 
     def enter(self, request: Request) -> Claims | None:
         """Use up the token of an upload; None if none is asked for."""
@@ -151,8 +153,18 @@ def _bearer(request: Request) -> str | None:
     return token.strip()
 
 
+def _load_jwt() -> None:
+    """PyJWT takes as long to import as all the rest, so only who meets a token does."""
+    import jwt  # noqa: F401
+
+    # A short secret is the choice of who tests, and standard error is for what is wrong.
+    warnings.filterwarnings("ignore", message="The HMAC key is")
+
+
 def _check_readable(token: str | None) -> None:
     if token is not None:
+        import jwt
+
         try:
             _claims(token, None, "")
         except (jwt.PyJWTError, ValidationError) as error:
@@ -160,6 +172,8 @@ def _check_readable(token: str | None) -> None:
 
 
 def _decode(token: str, rules: TokenRules) -> Claims:
+    import jwt
+
     try:
         return _claims(token, rules.secret, rules.algorithm)
     except jwt.InvalidSignatureError as error:
@@ -169,6 +183,8 @@ def _decode(token: str, rules: TokenRules) -> Claims:
 
 
 def _claims(token: str, secret: bytes | None, algorithm: str) -> Claims:
+    import jwt
+
     checks: Options = {
         "verify_signature": secret is not None,
         "verify_exp": False,

@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import os
 import random
+import select
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from tests.targets.conftest import DEADLINE_S, ROOT, Ended, end, read_line
+from tests.targets.conftest import DEADLINE_S, ROOT, Ended, end
 
 MIB = 1024 * 1024
 UNKNOWN = "A" * 42 + "E"
@@ -165,11 +167,19 @@ def start(*options: str) -> subprocess.Popen[str]:
     )
 
 
-def read_port(process: subprocess.Popen[str]) -> int:
-    """The port of the next line that says an address is ready."""
-    line = read_line(process)
-    assert line.startswith("ready http://127.0.0.1:"), line
-    return int(line.rpartition(":")[2])
+def read_ports(process: subprocess.Popen[str], count: int = 1) -> list[int]:
+    """The ports of the lines that say an address is ready. Fails at the deadline."""
+    assert process.stdout is not None
+    output, descriptor = b"", process.stdout.fileno()
+    while output.count(b"\n") < count:
+        readable, _, _ = select.select([descriptor], [], [], DEADLINE_S)
+        assert readable, "the process printed nothing in time"
+        piece = os.read(descriptor, 4096)
+        assert piece, end(process)
+        output += piece
+    lines = output.decode().splitlines()
+    assert all(line.startswith("ready http://127.0.0.1:") for line in lines), lines
+    return [int(line.rpartition(":")[2]) for line in lines]
 
 
 @contextmanager
@@ -177,9 +187,8 @@ def walrus(*options: str) -> Iterator[Walrus]:
     """A target that runs for a block; at its end it must end in order and have printed nothing."""
     process = start("--exit-with-parent", *options)
     try:
-        port = read_port(process)
-        reading = read_port(process) if "--aggregator-port" in options else port
-        target = Walrus(port, process, Service(reading))
+        ports = read_ports(process, 1 + ("--aggregator-port" in options))
+        target = Walrus(ports[0], process, Service(ports[-1]))
         yield target
         if process.poll() is None:
             assert target.stop() == (0, "", "")

@@ -1,6 +1,7 @@
 """Tokens of uploads to the Walrus target: each failure has its own status and reason."""
 
 import itertools
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import jwt
 import pytest
 
+from gauntlet.errors import UsageError
+from gauntlet.targets._walrus_launch import read_secret
 from tests.targets._walrus import Answer, Service, Walrus, end_of, walrus
 
 SECRET = b"a secret of more bytes than the longest algorithm wants, which is 64"
@@ -34,7 +37,7 @@ def token(key: bytes = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
     known = {"exp": int(time.time()) + 60, "jti": f"token {next(_NUMBERS)}", **claims}
     content = {name: value for name, value in known.items() if value is not None}
     # PyJWT refuses to sign some of the wrong types that are wanted here.
-    return jwt.PyJWS().encode(jwt.api_jwt.json.dumps(content).encode(), key, algorithm)
+    return jwt.PyJWS().encode(json.dumps(content).encode(), key, algorithm)
 
 
 def put(target: Service, bearer: str, query: str = "", body: bytes = b"0123456789") -> Answer:
@@ -252,12 +255,21 @@ def test_more_tokens_than_can_be_remembered_are_a_500(tmp_path: Path, secret_fil
         pytest.param(b"0xgg", "expected a text, or 0x and hex digits", id="is no hex"),
     ],
 )
-def test_a_secret_that_cannot_be_read_is_one_line(
+def test_a_secret_that_cannot_be_read_is_refused(
     tmp_path: Path, content: bytes | None, told: str
 ) -> None:
     path = tmp_path / "jwt"
     if content is not None:
         path.write_bytes(content)
-    code, output, errors = end_of("--jwt-secret-file", str(path))
-    assert (code, output, errors.count("\n")) == (2, "", 1)
-    assert errors.startswith("--jwt-secret-file: ") and told in errors
+    with pytest.raises(UsageError, match="^--jwt-secret-file: ") as refused:
+        read_secret(path)
+    assert told in str(refused.value) and str(path) in str(refused.value)
+
+
+def test_a_target_without_its_secret_ends_with_one_line(tmp_path: Path) -> None:
+    code, output, errors = end_of("--jwt-secret-file", str(tmp_path / "nowhere"))
+    assert (code, output) == (2, "")
+    assert errors == f"--jwt-secret-file: cannot read '{tmp_path}/nowhere' ({ABSENT})\n"
+
+
+ABSENT = "no such file or directory"
