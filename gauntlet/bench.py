@@ -4,9 +4,11 @@ It is an ordinary headless run with exact iterations, no pauses and the mix deal
 deck; what is printed comes from its run record.
 """
 
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -46,19 +48,34 @@ def command(
 
 def run(line: Sequence[str]) -> tuple[RunRecord, Path]:
     """Run the command line to its end; its record and folder. Progress shows on standard error."""
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", *line, "--skip-log-setup"],  # warnings only, and no tables
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
-        check=False,
+        process_group=0,  # a terminal's Ctrl-C reaches this process alone, which hands it on once
     )
-    folder = Path(done.stdout.rstrip().rpartition("Results: ")[2] or ".")
+    with _handed_on(process):
+        output, _ = process.communicate()
+    folder = Path(output.rstrip().rpartition("Results: ")[2] or ".")
     record = folder / "run.json"
     if not record.is_file():
         error = GauntletError([])
-        error.exit_code = done.returncode or GauntletError.exit_code  # type: ignore[assignment]
+        error.exit_code = process.returncode or GauntletError.exit_code  # type: ignore[assignment]
         raise error
     return RunRecord.model_validate_json(record.read_text()), folder
+
+
+@contextmanager
+def _handed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Hand Ctrl-C and SIGTERM on: the run ends all its processes, and its verdict is shown."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, _: process.send_signal(number)) for one in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def table(record: RunRecord, console: Console) -> None:

@@ -11,9 +11,17 @@ from typing import Any
 
 import gevent
 from gevent import GreenletExit
+from locust import User
 from locust.env import Environment
+from locust.exception import StopUser
 from locust.runners import STATE_MISSING, STATE_RUNNING, LocalRunner, MasterRunner, WorkerRunner
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING, DefaultTaskSet, TaskSet
+from locust.user.task import (
+    LOCUST_STATE_RUNNING,
+    LOCUST_STATE_STOPPING,
+    LOCUST_STATE_WAITING,
+    DefaultTaskSet,
+    TaskSet,
+)
 
 from gauntlet.iterations import Budget, Gate, deck
 from gauntlet.measure.recorder import RUN
@@ -242,6 +250,26 @@ def _let_tasks_pass_the_gate() -> None:
     for kind in (TaskSet, DefaultTaskSet):
         if not hasattr(kind.execute_task, "_gauntlet"):
             kind.execute_task = _gated(kind.execute_task)  # type: ignore[method-assign]
+    if not hasattr(User.stop, "_gauntlet"):
+        User.stop = _told(User.stop)  # type: ignore[method-assign]
+
+
+def _told(stop: Callable[..., bool]) -> Callable[..., bool]:
+    """Let a user who pauses know that it is stopped.
+
+    Locust kills it, and the kill comes a moment later. If its pause ends in that moment, it begins
+    a task, and the kill cuts a request that the target has seen. A user who knows does not begin.
+    """
+
+    @wraps(stop)
+    def told(self: User, force: bool = False) -> bool:
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            return stop(self, force=True)
+        return stop(self, force=force)
+
+    told._gauntlet = True  # type: ignore[attr-defined]
+    return told
 
 
 def _is_set(task: Any) -> bool:
@@ -259,6 +287,9 @@ def _gated(execute: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         gate, user = iterations.gate, self.user
         user._state = LOCUST_STATE_WAITING  # so that it can be stopped while it waits
         number = gate.take()
+        if user._state == LOCUST_STATE_STOPPING:
+            gate.give_back(number)
+            raise StopUser
         user._state = LOCUST_STATE_RUNNING
         try:
             execute(self, iterations.task(number, task, self.tasks or user.tasks))

@@ -167,7 +167,9 @@ class Run:
                 moment = self.moment()
                 self._timeline.add(moment)
                 if shown:
-                    progress.show(progress.line(moment, self.plan.planned, self.plan.profile))
+                    tally = self._iterations.tally()
+                    plan = self.plan
+                    progress.show(progress.line(moment, plan.planned, plan.profile, tally))
                 gevent.sleep(1.0)
         finally:
             if shown:

@@ -44,6 +44,7 @@ class System:
 
     variables: tuple[Variable, ...] = ()
 
+
 SYSTEMS = {
     system.name: system
     for system in (

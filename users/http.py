@@ -193,7 +193,7 @@ class Session(HttpClient):
         # Asked once: hardly any user class gives its requests a context.
         self._gives_context = user is not None and type(user).context is not locust.User.context
 
-    def request(
+    def request(  # type: ignore[override]  # Locust's order of arguments
         self,
         method: str,
         url: str,

@@ -34,7 +34,7 @@ from gauntlet.report.walrus_lines import Lines
 from gauntlet.user import Preparation, SuiteUser, wait, weigh
 
 from ._walrus_ask import Asked, Manners, ask, checked
-from .http import HttpUser, Response, Session
+from .http import HttpUser, Response
 
 SECRET = "WALRUS_JWT_SECRET"
 KNOWN = 1000
@@ -118,8 +118,8 @@ class WalrusUser(SuiteUser, HttpUser):
         blob, found = cls.pool.blob(PROBE), list[api.Stored]()
 
         def put() -> HttpResponse:
-            path, options = cls._put(api.UPLOAD, blob.length)
-            return publisher.request("PUT", path, data=blob.parts, **options)
+            path, headers = cls._put(api.UPLOAD, blob.length)
+            return publisher.request("PUT", path, data=blob.parts, headers=headers)
 
         def get() -> HttpResponse:
             path = api.blob_path(found[-1].blob_id)
@@ -214,8 +214,9 @@ class WalrusUser(SuiteUser, HttpUser):
         found: list[tuple[api.Stored, dict[str, str]]] = []
 
         def call() -> Response:
-            path, options = self._put(api.QUILT, None)
-            return self._call(self.client, "PUT", path, api.QUILT, files=parts, **options)
+            path, headers = self._put(api.QUILT, None)
+            upload = {"files": parts, "headers": headers}
+            return self.client.request("PUT", path, api.QUILT, True, **upload)
 
         def check(answer: HttpResponse) -> None:
             found.append(api.check_quilt(*checked(answer), list(files)))
@@ -237,8 +238,9 @@ class WalrusUser(SuiteUser, HttpUser):
         found: list[api.Stored] = []
 
         def call() -> Response:
-            path, options = self._put(api.UPLOAD, blob.length)
-            return self._call(self.client, "PUT", path, api.UPLOAD, data=blob.parts, **options)
+            path, headers = self._put(api.UPLOAD, blob.length)
+            upload = {"data": blob.parts, "headers": headers}
+            return self.client.request("PUT", path, api.UPLOAD, True, **upload)
 
         asked = self._ask(call, _checks_stored(found, blob.length), None)
         if asked.problem is not None:
@@ -310,12 +312,12 @@ class WalrusUser(SuiteUser, HttpUser):
     # -- requests --------------------------------------------------------------------------------
 
     @classmethod
-    def _put(cls, path: str, length: int | None) -> tuple[str, dict[str, Any]]:
-        """Path and options of an upload, with a token of its own; no length is that of a quilt."""
+    def _put(cls, path: str, length: int | None) -> tuple[str, dict[str, str]]:
+        """Path and headers of an upload, with a token of its own; a quilt's length is not known."""
         store, headers = cls.mix.store, {} if length is None else api.OCTETS
         if cls.tokens is not None:
             headers = {**headers, **cls.tokens.header(length, store.epochs)}
-        return api.upload_path(path, store.epochs, store.kind), {"headers": headers}
+        return api.upload_path(path, store.epochs, store.kind), headers
 
     def _get(
         self,
@@ -328,16 +330,13 @@ class WalrusUser(SuiteUser, HttpUser):
     ) -> Asked[Response]:
         """Read something whose bytes are known."""
 
+        session = self.aggregator
+
         def call() -> Response:
-            options = {"headers": headers, "sink": api.Compare(parts)}
-            return self._call(self.aggregator, "GET", path, name, **options)
+            sink = api.Compare(parts)
+            return session.request("GET", path, name, True, headers=headers, sink=sink)
 
         return self._ask(call, check or _CHECK_READ, unseen_since, verified=True)
-
-    def _call(
-        self, session: Session, method: str, path: str, name: str, **options: Any
-    ) -> Response:
-        return session.request(method, path, name=name, catch_response=True, **options)
 
     def _ask(
         self,
@@ -388,6 +387,8 @@ def _checks_stored(found: list[api.Stored], length: int) -> Callable[[HttpRespon
 
 def _check_read(expected: int) -> Callable[[HttpResponse], None]:
     def check(answer: HttpResponse) -> None:
+        if answer.error is None and answer.status_code == expected:
+            return
         api.check_read(*checked(answer), expected)
         if answer.error is not None:
             raise answer.error  # what the sink found

@@ -92,6 +92,8 @@ class Body:
 
 def encode(*, data: Any = None, json: Any = None, files: Any = None) -> Body | None:
     """The body for what a call was given; None where there is none."""
+    if type(data) is bytes and files is None and json is None:
+        return Body((data,)) if data else None
     if files:
         if json is not None:
             raise TypeError("request body: expected json or files, got both")

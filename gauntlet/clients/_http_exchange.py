@@ -76,15 +76,15 @@ def exchange(
     deadlines = rules.deadlines
     total = response.started + deadlines.total_s
     whole, early = True, b""
+    # What `_allow_silence` does, in line.
+    silence = perf_counter() + deadlines.silence_s
+    if silence < total:
+        connection.deadline = silence
+        connection.expiry = deadlines.silence
+    else:
+        connection.deadline = total
+        connection.expiry = TotalTimeout
     if body is None:
-        # What `_allow_silence` and `_send` do, in line for the most frequent kind.
-        silence = perf_counter() + deadlines.silence_s
-        if silence < total:
-            connection.deadline = silence
-            connection.expiry = deadlines.silence
-        else:
-            connection.deadline = total
-            connection.expiry = TotalTimeout
         try:
             sent = connection.send_one(plan.head)
         except OSError as error:
@@ -138,7 +138,6 @@ def _send(connection: Connection, head: bytes, body: Body, rules: Rules, total: 
     if body.plain:
         parts = (head, *cast(tuple[Buffer, ...], body.parts))
         size += body.length
-    _allow_silence(connection, rules.deadlines, total)
     try:
         sent = connection.send(parts)
     except OSError as error:

@@ -10,6 +10,7 @@ doubled or contradicting lengths and a length beside Transfer-Encoding are all r
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -35,6 +36,10 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._joined[name.lower()]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a field; quicker than what a mapping brings along."""
+        return self._joined.get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._joined)

@@ -43,6 +43,9 @@ MOST = 1000
 
 OTHER = Key("", "other")
 
+LARGEST = 2**63
+"""Nobody counts so many bytes, and messages carry no larger number."""
+
 BATCH = 4096
 """Requests of one key that are noted before they are counted."""
 
@@ -75,7 +78,7 @@ class _Pending:
     def _count(self, requests: list[tuple[Any, Any, Any]]) -> None:
         try:
             times, starts, received = zip(*requests, strict=True)
-            self.series.add_many(times, starts, int(sum(received)))
+            self.series.add_many(times, starts, _packable(int(sum(received))))
         except (TypeError, ValueError, OverflowError):
             times, starts, received = zip(*map(_numbers, requests), strict=True)
             self.series.add_many(times, starts, sum(received))
@@ -227,7 +230,7 @@ def _number(given: Any) -> float | None:
         number = float(given)
     except Exception:  # None, and whatever a conversion of one's own may raise
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and abs(number) < LARGEST else None
 
 
 def _total(column: tuple[Any, ...]) -> tuple[int, int]:
@@ -235,12 +238,19 @@ def _total(column: tuple[Any, ...]) -> tuple[int, int]:
     told = [one for one in column if one is not None]
     try:
         total = sum(told)
+        if type(total) is int:
+            return _packable(total), len(told)
     except Exception:  # texts, and whatever an addition of one's own may raise
-        total = None
-    if type(total) is int:
-        return total, len(told)
+        pass
     numbers = [number for number in map(_number, told) if number is not None]
     return int(sum(numbers)), len(numbers)
+
+
+def _packable(number: int) -> int:
+    """A number that a worker can send; OverflowError where it is no real one."""
+    if not -LARGEST < number < LARGEST:
+        raise OverflowError
+    return number
 
 
 def _numbers(request: tuple[Any, Any, Any]) -> tuple[float | None, float, int]:

@@ -76,11 +76,13 @@ class Series:
         if not ms:
             return
         us = _microseconds(ms)
+        first, last = float(min(starts)), float(max(starts))
+        # Nothing is counted before here: what raised is counted again, as far as it is numbers.
         self.requests += len(ms)
         self.untimed += len(ms) - len(us)
         self.received += received
-        self.first = min(self.first, float(min(starts)))
-        self.last = max(self.last, float(max(starts)))
+        self.first = min(self.first, first)
+        self.last = max(self.last, last)
         if len(us):
             self.total_us += float(us.sum())
             self.squares_us += float(us @ us)

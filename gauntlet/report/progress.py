@@ -2,11 +2,16 @@
 
 import sys
 from argparse import Namespace
+from io import StringIO
+
+from rich.console import Console
+from rich.progress_bar import ProgressBar
 
 from gauntlet.curves import stretch_at
 from gauntlet.models import Profile
 from gauntlet.report.record import Moment
 from gauntlet.units import format_duration
+from gauntlet.verdict import Tally
 
 _CLEAR = "\r\x1b[K"
 
@@ -16,8 +21,13 @@ def wanted(options: Namespace | None) -> bool:
     return bool(options and options.headless and options.only_summary and sys.stderr.isatty())
 
 
-def line(moment: Moment, planned: float | None, profile: Profile | None) -> str:
-    """Time, phase, users, requests and failures so far."""
+def line(
+    moment: Moment,
+    planned: float | None,
+    profile: Profile | None,
+    iterations: Tally | None = None,
+) -> str:
+    """A bar and a rate where iterations are counted; time, phase, users, requests, failures."""
     stretch = stretch_at(profile.curve, moment.t) if profile else None
     parts = [
         format_duration(round(moment.t)) + (f" of {format_duration(planned)}" if planned else ""),
@@ -26,7 +36,19 @@ def line(moment: Moment, planned: float | None, profile: Profile | None) -> str:
         f"{moment.requests} requests",
         f"{moment.failures} failed",
     ]
+    if iterations is not None:
+        share = iterations.done / iterations.total
+        rate = f"{moment.requests / max(moment.t, 1.0):.1f} requests/s"
+        parts = [f"{bar(share)} {iterations.done}/{iterations.total}", rate, *parts]
     return " · ".join(part for part in parts if part)
+
+
+def bar(share: float, width: int = 24) -> str:
+    """A bar of `width` characters, drawn by rich."""
+    console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as drawn:
+        console.print(ProgressBar(total=1.0, completed=share, width=width), end="")
+    return drawn.get().strip().ljust(width)
 
 
 def show(text: str) -> None:

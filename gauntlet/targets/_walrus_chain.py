@@ -12,7 +12,7 @@
 Epochs count from 1; the end of a registration is the first epoch in which it is no longer valid.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -88,7 +88,7 @@ class Record:
 
     def dump(self) -> bytes:
         """The record as a file."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
 
 def load_record(raw: bytes) -> Record:

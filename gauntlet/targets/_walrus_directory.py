@@ -17,6 +17,8 @@ from gauntlet.errors import UsageError
 
 _MEMORY = Path("/dev/shm")
 _PREFIX = "gauntlet-walrus-"
+_DRAFT = f"new-{_PREFIX}"
+"""Until its lock is held, a directory has a name that nobody sweeps."""
 
 
 @contextlib.contextmanager
@@ -27,10 +29,11 @@ def store_directory(given: str, limit: int) -> Iterator[Path]:
         return
     parent = _parent(limit)
     _sweep(parent)
-    path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    path = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=parent))
     try:
         with open(path / "alive", "wb") as alive:
             fcntl.flock(alive, fcntl.LOCK_EX)
+            path = path.rename(parent / path.name.replace(_DRAFT, _PREFIX))
             yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)

@@ -11,12 +11,7 @@ process outlives it: workers are told to end, have GRACE_S seconds for answers u
 are killed then. Without parent they are killed at once, as nobody waits for their answers, and
 if the supervisor itself is killed, they see that and end.
 
-Every HTTP site answers `GET /__count`, free of faults and itself not counted, with the sums of
-all its workers; an endpoint that ends in `*` stands for every path that begins like it:
-
-    {"/health":{"requests":3,"2xx":2,"3xx":0,"4xx":0,"5xx":1,"cut":0},…,"other":{…}}
-
-`requests` counts arrivals, the classes count answers begun, `cut` those of them broken off.
+Every HTTP site answers `GET /__count` with what it answered: see `counts`.
 
 Workers are forked, so the calling process must have no threads and no gevent patches.
 """
@@ -27,7 +22,6 @@ import asyncio
 import contextlib
 import importlib
 import logging
-import mmap
 import multiprocessing
 import os
 import signal
@@ -41,14 +35,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
-
 from gauntlet.errors import GauntletError, MissingExtra, UsageError
 from gauntlet.exitcodes import ExitCode
-from gauntlet.targets.faults import Cut, Deliberate, Faults, FaultyApp, answer_json, strikes_all
+from gauntlet.targets.counts import Counts
+from gauntlet.targets.faults import Deliberate, Faults, FaultyApp, strikes_all
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Scope
     from uvicorn import Server
 
 BACKLOG = 2048
@@ -60,10 +53,6 @@ Work = Callable[[int, Callable[[], None]], None]
 """The life of one worker process: gets its index, calls the function once it serves."""
 
 _FORK = multiprocessing.get_context("fork")
-
-
-COUNTS_PATH = "/__count"
-COLUMNS = ("requests", "2xx", "3xx", "4xx", "5xx", "cut")
 
 
 class WorkerDied(GauntletError):
@@ -275,69 +264,6 @@ def _end(workers: Sequence[ForkProcess]) -> None:
         if worker.exitcode is None:
             worker.kill()
             worker.join()
-
-
-class Counts:
-    """What all workers of a site answered, by endpoint, in memory they share.
-
-    Each worker writes cells of its own, so nothing is locked and a killed worker leaves no lock.
-    The first cell is the time of the first request, in nanoseconds of `perf_counter`.
-    """
-
-    def __init__(self, endpoints: Sequence[str], workers: int) -> None:
-        self._endpoints = (*endpoints, "other")
-        self._width = len(self._endpoints) * len(COLUMNS)
-        self._cells = memoryview(mmap.mmap(-1, 8 * (1 + workers * self._width))).cast("Q")
-
-    def first_request_s(self) -> float:
-        """When the first request came to any worker; now, if none came yet."""
-        return (self._cells[0] or time.perf_counter_ns()) / 1e9
-
-    def counted(self, app: ASGIApp, worker: int) -> ASGIApp:
-        """The application of one worker, counted, with the path that tells the counts."""
-
-        async def counting(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["path"] == COUNTS_PATH:
-                await answer_json(send, 200, orjson.dumps(self.sums()))
-                return
-            row = self._begin(worker, scope["path"])
-
-            async def noting(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    self._cells[row + COLUMNS.index(f"{message['status'] // 100}xx")] += 1
-                await send(message)
-
-            try:
-                await app(scope, receive, noting)
-            except Cut:
-                self._cells[row + COLUMNS.index("cut")] += 1
-                raise
-
-        return counting
-
-    def sums(self) -> dict[str, dict[str, int]]:
-        """Endpoint -> column -> sum over all workers."""
-        stride = len(COLUMNS)
-        return {
-            endpoint: {
-                column: sum(self._cells[1 + at * stride + offset :: self._width])
-                for offset, column in enumerate(COLUMNS)
-            }
-            for at, endpoint in enumerate(self._endpoints)
-        }
-
-    def _begin(self, worker: int, path: str) -> int:
-        """Count an arrival; returns the first cell of its row."""
-        if not self._cells[0]:
-            self._cells[0] = time.perf_counter_ns()
-        at = next((at for at, name in enumerate(self._endpoints) if _is_of(path, name)), -1)
-        row = 1 + worker * self._width + at % len(self._endpoints) * len(COLUMNS)
-        self._cells[row] += 1
-        return row
-
-
-def _is_of(path: str, endpoint: str) -> bool:
-    return path.startswith(endpoint[:-1]) if endpoint.endswith("*") else path == endpoint
 
 
 def _run_uvicorn(listener: socket.socket, app: ASGIApp, up: Callable[[], None]) -> None:

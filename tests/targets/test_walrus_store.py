@@ -2,29 +2,32 @@
 
 import os
 import re
-import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
+import psutil
 import pytest
 
 from gauntlet.targets._walrus_directory import store_directory
 from gauntlet.targets._walrus_ids import MIB
 from gauntlet.targets.cli import target as target_group
-from tests.targets._walrus import QUICK, Walrus, blob_of, end_of, noise, read_ports, start, walrus
+from tests.targets._walrus import QUICK, Walrus, blob_of, end_of, noise, walrus
 from tests.targets.conftest import end, wait_until
 
 LARGE = 64
 COMMAND = target_group.commands["walrus"]
 
 
-def ours() -> set[Path]:
-    """Directories of targets, wherever they may be."""
-    parents = (Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp")))
-    return {path for parent in parents for path in parent.glob("gauntlet-walrus-*")}
+def place(process: "subprocess.Popen[str]") -> Path:
+    """The directory of a target."""
+    worker = psutil.Process(process.pid).children()[0]
+    (state,) = {file.path for file in worker.open_files() if file.path.endswith("/state")}
+    return Path(state).parent
 
 
 def test_two_addresses_write_and_read_the_same_blobs() -> None:
@@ -55,35 +58,33 @@ def test_a_given_directory_outlives_the_target(tmp_path: Path) -> None:
         assert "alreadyCertified" in target.put(b"kept").content
 
 
-def test_a_directory_of_its_own_goes_with_the_target() -> None:
-    before = ours()
+def test_a_directory_of_its_own_is_in_memory_and_goes_with_the_target() -> None:
     with walrus() as target:
         target.store(b"gone")
-        assert len(ours() - before) == 1
-    assert ours() <= before
+        path = place(target.process)
+        assert path.exists()
+    assert path.parent == Path("/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir())
+    assert not path.exists()
 
 
-def test_what_a_killed_target_left_is_removed_by_the_next_one() -> None:
-    before = ours()
-    process = start()
-    read_ports(process)
-    (left,) = ours() - before
-    process.send_signal(signal.SIGKILL)
-    end(process)
-
-    def is_swept() -> bool:  # its workers need a moment to see that it is gone
-        with store_directory("", MIB):
-            return not left.exists()
-
-    wait_until(is_swept, "the directory goes")
+def test_a_directory_without_room_in_memory_is_among_the_temporary_files() -> None:
+    with store_directory("", 1 << 60) as path:
+        assert path.parent == Path(tempfile.gettempdir())
 
 
-def test_a_directory_in_use_is_left_alone_by_other_targets() -> None:
-    with walrus() as one:
-        blob = one.store(b"mine")
-        with walrus():
-            pass
-        assert one.read(blob).body == b"mine"
+def test_what_a_killed_target_left_is_removed_by_the_next_one_and_nothing_else() -> None:
+    with walrus() as living:
+        with walrus() as killed:
+            left, kept = place(killed.process), place(living.process)
+            killed.process.kill()
+            end(killed.process)
+
+        def is_swept() -> bool:  # its workers need a moment to see that it is gone
+            with store_directory("", MIB):
+                return not left.exists()
+
+        wait_until(is_swept, "the directory goes")
+        assert kept.exists()
 
 
 def test_all_workers_see_every_blob_at_once() -> None:

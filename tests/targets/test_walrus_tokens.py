@@ -209,13 +209,12 @@ def test_a_token_must_live_exactly_as_long_as_asked_for() -> None:
     assert reasons == {"INVALID_EXPIRATION"}
 
 
-@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_other_algorithms_and_secrets_in_hex_can_be_chosen(tmp_path: Path, algorithm: str) -> None:
+def test_another_algorithm_and_a_secret_in_hex_can_be_chosen(tmp_path: Path) -> None:
     key = bytes(range(64))
     (tmp_path / "jwt").write_text("0x" + key.hex())
-    options = ("--jwt-secret-file", str(tmp_path / "jwt"), "--jwt-algorithm", algorithm)
+    options = ("--jwt-secret-file", str(tmp_path / "jwt"), "--jwt-algorithm", "HS512")
     with walrus(*options) as target:
-        assert put(target, token(key, algorithm)).status == 200
+        assert put(target, token(key, "HS512")).status == 200
         assert put(target, token(key)).reason == "INVALID_TOKEN"
 
 
