@@ -16,6 +16,7 @@ from benchmarks.pinned import generator, target
 
 ROUNDS = 5
 SECONDS = 6
+"""Of load; the first and the last moments are not counted."""
 USERS = 8
 WHO = {"plain": "FastHttpUser, sha256", "ours": "WalrusUser"}
 _MIX = """
@@ -53,7 +54,8 @@ def measure(who: str, address: str, root: Path, folder: Path) -> float:
     command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/walrus_users.py")]
     command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
     command += ["-t", f"{SECONDS}s", "--host", address]
-    found = generator(command, folder, BENCH_USER=who, PYTHONPATH=str(root))
+    variables = {"BENCH_USER": who, "BENCH_SECONDS": str(SECONDS - 1), "PYTHONPATH": str(root)}
+    found = generator(command, folder, **variables)
     return float(found["cycles"]) / float(found["cpu"])
 
 

@@ -215,8 +215,7 @@ class WalrusUser(SuiteUser, HttpUser):
 
         def call() -> Response:
             path, headers = self._put(api.QUILT, None)
-            upload = {"files": parts, "headers": headers}
-            return self.client.request("PUT", path, api.QUILT, True, **upload)
+            return self.client.request("PUT", path, api.QUILT, True, files=parts, headers=headers)
 
         def check(answer: HttpResponse) -> None:
             found.append(api.check_quilt(*checked(answer), list(files)))
@@ -239,8 +238,9 @@ class WalrusUser(SuiteUser, HttpUser):
 
         def call() -> Response:
             path, headers = self._put(api.UPLOAD, blob.length)
-            upload = {"data": blob.parts, "headers": headers}
-            return self.client.request("PUT", path, api.UPLOAD, True, **upload)
+            return self.client.request(
+                "PUT", path, api.UPLOAD, True, data=blob.parts, headers=headers
+            )
 
         asked = self._ask(call, _checks_stored(found, blob.length), None)
         if asked.problem is not None:

@@ -86,6 +86,16 @@ class Store:
         with self.locked():
             self.cells[_BORN] = self.cells[_BORN] or time.time_ns()
 
+    @property
+    def used(self) -> int:
+        """Bytes of all blobs together."""
+        return self.cells[_USED]
+
+    @property
+    def count(self) -> int:
+        """How many blobs there are."""
+        return self.cells[_HEAD] - self.cells[_TAIL]
+
     def epoch(self) -> int:
         """The current epoch, counted from 1 since the store was made."""
         return 1 + int((time.time() - self.cells[_BORN] / 1e9) / self._epoch_s)
@@ -180,7 +190,7 @@ class Store:
         cells[_USED] += size
         self._slot(cells[_HEAD])[:] = raw + size.to_bytes(8, "little")
         cells[_HEAD] += 1
-        while cells[_USED] > self.limit or cells[_HEAD] - cells[_TAIL] >= MAX_BLOBS:
+        while self.used > self.limit or self.count >= MAX_BLOBS:
             oldest = bytes(self._slot(cells[_TAIL]))
             cells[_TAIL] += 1
             cells[_USED] -= int.from_bytes(oldest[32:], "little")

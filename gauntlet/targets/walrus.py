@@ -100,7 +100,7 @@ class _App:
             reply = await self._answer(request, scope)
         except Refused as refusal:
             reply = refusal.reply
-        await _send(send, receive, reply, bare=request.method == "HEAD")
+        await _send(send, reply, bare=request.method == "HEAD")
 
     async def _answer(self, request: Request, scope: "Scope") -> Reply:
         if request.method == "OPTIONS":
@@ -182,7 +182,7 @@ def _overloaded(service: str) -> Refused:
     return refused_text(429, text)
 
 
-async def _send(send: "Send", receive: "Receive", reply: Reply, *, bare: bool) -> None:
+async def _send(send: "Send", reply: Reply, *, bare: bool) -> None:
     """Send an answer; a bare one has the head of the whole answer and no body."""
     body = reply.body
     length = body.length if isinstance(body, Part) else len(body)
@@ -192,7 +192,7 @@ async def _send(send: "Send", receive: "Receive", reply: Reply, *, bare: bool) -
         if bare:
             await send({"type": "http.response.body", "body": b""})
         elif isinstance(body, Part):
-            await _send_part(send, receive, body)
+            await _send_part(send, body)
         else:
             await send({"type": "http.response.body", "body": body})
     finally:
@@ -200,27 +200,16 @@ async def _send(send: "Send", receive: "Receive", reply: Reply, *, bare: bool) -
             os.close(body.descriptor)
 
 
-async def _send_part(send: "Send", receive: "Receive", part: Part) -> None:
-    """Send a part of a file in chunks, until its end or until nobody takes them."""
+async def _send_part(send: "Send", part: Part) -> None:
+    """Send a part of a file in chunks."""
     offset, end = part.offset, part.offset + part.length
-    gone = asyncio.create_task(_wait_until_gone(receive)) if part.length > CHUNK_BYTES else None
-    try:
-        while gone and end - offset > CHUNK_BYTES and not gone.done():
-            chunk = os.pread(part.descriptor, CHUNK_BYTES, offset)
-            offset += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await asyncio.sleep(0)
-        chunk = os.pread(part.descriptor, min(CHUNK_BYTES, end - offset), offset)
-        if offset + len(chunk) == end:
-            await send({"type": "http.response.body", "body": chunk})
-    finally:
-        if gone:
-            gone.cancel()
-
-
-async def _wait_until_gone(receive: "Receive") -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    while end - offset > CHUNK_BYTES:
+        chunk = os.pread(part.descriptor, CHUNK_BYTES, offset)
+        offset += len(chunk)
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await asyncio.sleep(0)  # to a client that has left, everything is sent at once
+    chunk = os.pread(part.descriptor, end - offset, offset)
+    await send({"type": "http.response.body", "body": chunk})
 
 
 def build_app(

@@ -262,8 +262,10 @@ def test_an_environment_without_a_target_of_the_system(lab: Lab, target: Target)
 def test_a_locustfile_with_a_system_that_is_none(lab: Lab, target: Target) -> None:
     text = LOCUSTFILE.read_text(encoding="utf-8").replace('="predict"', '="predcit"')
     ended = lab.run("-t", "2s", "--host", target.address, file=lab.write("own.py", text))
-    line = "system: expected one of predict, got 'predcit'; did you mean predict?"
+    (line,) = ended.mistakes
     check(lab, target, ended, line)
+    assert line.startswith("system: expected one of predict")
+    assert line.endswith(", got 'predcit'; did you mean predict?")
 
 
 def test_two_locustfiles_of_different_systems(lab: Lab, target: Target) -> None:

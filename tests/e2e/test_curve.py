@@ -4,13 +4,13 @@ All three run at the same time, against targets of their own, and tell their use
 the run record. A phase that is skipped or stretched would be off by seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
 from gauntlet import curves
 from gauntlet.models import Profile
-from tests.e2e.support import Json, Lab, read_record
+from tests.e2e.support import Json, Lab
 
 pytestmark = pytest.mark.e2e
 
@@ -30,21 +30,22 @@ Timeline = list[tuple[float, int]]
 
 
 @pytest.fixture(scope="module")
-def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Timeline]]:
-    """Users over time in each mode, with the moment of the end as the last."""
-    labs = {mode: Lab(tmp_path_factory.mktemp("curve")) for mode in MODES}
-    try:
-        for mode, lab in labs.items():
-            lab.mix(wait="300ms-400ms")
-            lab.write("profiles/predict/all.yaml", PLAN)
-            start(lab, mode)
-        for lab in labs.values():
-            ended = lab.processes[0].end()
-            assert ended.code == 0, ended.errors
-        yield {mode: timeline(read_record(lab.results[0])) for mode, lab in labs.items()}
-    finally:
-        for lab in labs.values():
-            lab.close()
+def timelines(
+    module_labs: Callable[[], Lab], request: pytest.FixtureRequest
+) -> dict[str, Timeline]:
+    """Users over time in each mode."""
+    labs = {mode: module_labs() for mode in MODES}
+    for mode, lab in labs.items():
+        lab.mix(wait="300ms-400ms")
+        lab.write("profiles/predict/all.yaml", PLAN)
+        start(lab, mode)
+    for lab in labs.values():
+        lab.processes[0].wait_for("Shape test updating to 5 users")
+    request.getfixturevalue("smoke_run")  # others wait for it later, and this load is light
+    for lab in labs.values():
+        ended = lab.processes[0].end()
+        assert ended.code == 0, ended.errors
+    return {mode: timeline(lab.record) for mode, lab in labs.items()}
 
 
 def start(lab: Lab, mode: str) -> None:

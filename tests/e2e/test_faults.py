@@ -1,8 +1,11 @@
 """Each fault of the reference target turns exactly the thresholds red that it should."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import pytest
 
-from tests.e2e.support import NAMES, Lab, broken
+from tests.e2e.support import NAMES, Ended, Json, Lab, Process, Target, broken
 
 pytestmark = pytest.mark.e2e
 
@@ -15,53 +18,70 @@ USUAL, WORST = "p95 <= 400ms", "p99 <= 1200ms"
 RULES = [*FAILURES.values(), USUAL, WORST, "rps >= 1/s"]
 
 
-@pytest.mark.parametrize(
-    ("fault", "red", "text"),
-    [
-        pytest.param([], set(), None, id="no fault"),
-        pytest.param(["--fault-delay", "600ms"], {USUAL}, None, id="every answer is late"),
-        pytest.param(["--fault-stall", "1s:2s"], {WORST}, None, id="a stall"),
-        pytest.param(
-            ["--fault-5xx", "50%"],
-            EVERYWHERE,
-            "status: expected 200, got 503",
-            id="server errors",
-        ),
-        pytest.param(
-            ["--fault-corrupt", "50%"],
-            EVERYWHERE,
-            "bad shape: expected JSON, got something else",
-            id="corrupt bodies",
-        ),
-        pytest.param(
-            ["--fault-cut", "50%"],
-            EVERYWHERE,
-            "connection closed",
-            id="connections cut",
-        ),
-        pytest.param(
-            ["--fault-missing-image", "100%"],
-            {FAILURES["/predict?return_image=True"]},
-            "missing image: expected an image, got none",
-            id="missing images",
-        ),
-        pytest.param(
-            ["--fault-runtime-error", "50%"],
-            PREDICTIONS,
-            "status: expected 200, got 500",
-            id="a model that fails",
-        ),
-    ],
-)
-def test_a_fault_breaks_its_thresholds_and_no_other(
-    lab: Lab, fault: list[str], red: set[str], text: str | None
-) -> None:
-    lab.profile("faults", duration="4s", users=4, thresholds=RULES)
-    target = lab.target(*fault)
-    chosen = "--load-profile", "faults", "--host", target.address, "--preflight", "off"
-    ended = lab.run(*chosen)
-    assert broken(lab.record) == red, ended.output
-    assert (ended.code, lab.verdict) == ((3, "FAIL") if red else (0, "PASS"))
-    texts = {failure["text"] for failure in lab.record["failures"]}
+class Case(NamedTuple):
+    """A fault, the rules that it breaks, and how the failures read that it makes."""
+
+    fault: tuple[str, ...] = ()
+    red: frozenset[str] | set[str] = frozenset()
+    text: str | None = None
+
+
+CASES = {
+    "no fault": Case(),
+    "every answer is late": Case(("--fault-delay", "600ms"), {USUAL}),
+    "a stall": Case(("--fault-stall", "1s:2s"), {WORST}),
+    "server errors": Case(("--fault-5xx", "50%"), EVERYWHERE, "status: expected 200, got 503"),
+    "corrupt bodies": Case(
+        ("--fault-corrupt", "50%"), EVERYWHERE, "bad shape: expected JSON, got something else"
+    ),
+    "connections cut": Case(("--fault-cut", "50%"), EVERYWHERE, "connection closed"),
+    "missing images": Case(
+        ("--fault-missing-image", "100%"),
+        {FAILURES["/predict?return_image=True"]},
+        "missing image: expected an image, got none",
+    ),
+    "a model that fails": Case(
+        ("--fault-runtime-error", "50%"), PREDICTIONS, "status: expected 200, got 500"
+    ),
+}
+AT_ONCE = 4
+
+
+class Result(NamedTuple):
+    """A run against a target with a fault."""
+
+    record: Json
+    ended: Ended
+
+
+@pytest.fixture(scope="module")
+def results(module_labs: Callable[[], Lab]) -> dict[str, Result]:
+    """Every case, a few at the same time."""
+    results = {}
+    names = list(CASES)
+    for batch in (names[at : at + AT_ONCE] for at in range(0, len(names), AT_ONCE)):
+        labs = {name: module_labs() for name in batch}
+        targets = {name: labs[name].target(*CASES[name].fault) for name in batch}
+        runs = {name: start(labs[name], targets[name]) for name in batch}
+        for name, run in runs.items():
+            ended = run.end()
+            results[name] = Result(labs[name].record, ended)
+    return results
+
+
+def start(lab: Lab, target: Target) -> Process:
+    """A run under all rules."""
+    lab.mix(wait="30ms-60ms")
+    name = lab.profile("faults", duration="4s", users=4, thresholds=RULES)
+    return lab.headless("--load-profile", name, "--host", target.address, "--preflight", "off")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_breaks_its_thresholds_and_no_other(results: dict[str, Result], name: str) -> None:
+    (_, red, text), (record, ended) = CASES[name], results[name]
+    assert broken(record) == red, ended.output
+    verdict = (3, "FAIL") if red else (0, "PASS")
+    assert (ended.code, record["outcome"]["verdict"]) == verdict
+    texts = {failure["text"] for failure in record["failures"]}
     assert len(texts) == (text is not None), texts
     assert text is None or text in texts.pop()

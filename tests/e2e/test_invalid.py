@@ -1,7 +1,11 @@
-"""No false green: whatever spoils a measurement makes it INVALID, exit code 4, with all reports."""
+"""No false green: whatever spoils a measurement makes it INVALID, exit code 4, with all reports.
+
+Runs that are stopped go on at the same time, one for each way to stop them.
+"""
 
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -9,6 +13,7 @@ from tests.e2e.support import (
     Ended,
     Lab,
     Process,
+    Target,
     check_counts,
     free_port,
     wait_until_gone,
@@ -16,9 +21,13 @@ from tests.e2e.support import (
 
 pytestmark = pytest.mark.e2e
 
-Stop = Callable[[Process], None]
+Labs = Callable[[str], Lab]
 
 REPORTS = "run.json", "junit.xml", "report.html", "locust_stats.csv", "locust_failures.csv"
+STOPS: dict[str, Callable[[Process], None]] = {
+    "SIGTERM": Process.terminate,
+    "Ctrl-C": Process.press_ctrl_c,
+}
 
 
 def check_is_invalid(lab: Lab, ended: Ended, reason: str) -> None:
@@ -31,110 +40,112 @@ def check_is_invalid(lab: Lab, ended: Ended, reason: str) -> None:
     assert ended.output.splitlines()[-1] == f"Results: {folder.relative_to(lab.folder)}"
 
 
-def under_load(lab: Lab, *options: str, users: str = "2") -> Process:
-    """A run in a single process that has its users; it embeds its target."""
-    process = lab.headless(*options)
-    process.wait_for(f'All users spawned: {{"ImageClient": {users}}}')
-    return process
+def test_no_request_is_not_a_pass(labs: Labs) -> None:
+    cases = {
+        "tags that match nothing": ["--load-profile", "tiny", "--tags", "helth"],
+        "no users": ["-u", "0", "-t", "2s"],
+    }
+    runs = {labs(name): options for name, options in cases.items()}
+    for lab, options in runs.items():
+        lab.profile("tiny", duration="2s")
+        lab.headless(*options)
+    for lab in runs:
+        check_is_invalid(lab, lab.processes[0].end(), "no request was made")
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(["--load-profile", "tiny", "--tags", "helth"], id="tags that match nothing"),
-        pytest.param(["-u", "0", "-t", "2s"], id="no users"),
-    ],
-)
-def test_no_request_is_not_a_pass(lab: Lab, options: list[str]) -> None:
-    lab.profile("tiny", duration="2s")
-    check_is_invalid(lab, lab.run(*options), "no request was made")
-
-
-def test_a_threshold_that_matched_nothing_is_said_by_name(lab: Lab) -> None:
-    rules = ["fail_ratio <= 1%", 'p95("/predcit*") < 2s', 'p95("POST /predict*") < 2s']
+def test_a_threshold_that_matched_nothing_outranks_one_that_broke(lab: Lab) -> None:
+    rules = ["requests > 1000000", 'p95("/predcit*") < 2s', 'p95("POST /predict*") < 2s']
     ended = lab.run("--load-profile", lab.profile(thresholds=rules))
     check_is_invalid(lab, ended, 'the threshold p95("/predcit*") < 2s matched no request')
     assert len(lab.record["outcome"]["reasons"]) == 1
 
 
-def test_invalid_outranks_a_broken_threshold(lab: Lab) -> None:
-    rules = ["requests > 1000000", 'avg("/nothing") < 1s']
-    check_is_invalid(lab, lab.run("--load-profile", lab.profile(thresholds=rules)), "/nothing")
+def test_a_planned_run_that_is_stopped_is_cut_short(labs: Labs) -> None:
+    plans = {
+        "profile": ["--load-profile", "long"],
+        "run time": ["-u", "2", "-r", "2", "-t", "10m"],
+    }
+    runs = {labs(f"{stop} {plan}"): (plans[plan], STOPS[stop]) for plan in plans for stop in STOPS}
+    for lab, (options, _) in runs.items():
+        lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
+        lab.headless(*options)
+    families = []
+    for lab, (_, stop) in runs.items():
+        process = wait_for_users(lab)
+        families += process.children()
+        stop(process)
+    for lab in runs:
+        check_is_invalid(lab, lab.processes[0].end(), "cut short after ")
+        assert " of 10m; let the run finish" in lab.reasons
+        assert lab.record["total"]["failures"] == 0
+    assert families
+    wait_until_gone(families)
 
 
-both_stops = pytest.mark.parametrize(
-    "stop",
-    [
-        pytest.param(Process.terminate, id="SIGTERM"),
-        pytest.param(Process.press_ctrl_c, id="Ctrl-C"),
-    ],
-)
+def wait_for_users(lab: Lab) -> Process:
+    """The first process of a lab, as soon as its two users are there."""
+    process = lab.processes[0]
+    process.wait_for('All users spawned: {"ImageClient": 2}')
+    return process
 
 
-@both_stops
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(["--load-profile", "long"], id="profile"),
-        pytest.param(["-u", "2", "-r", "2", "-t", "10m"], id="run time"),
-    ],
-)
-def test_a_planned_run_that_is_stopped_is_cut_short(
-    lab: Lab, stop: Stop, options: list[str]
-) -> None:
-    lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
-    process = under_load(lab, *options)
-    family = process.children()
-    stop(process)
-    ended = process.end()
-    check_is_invalid(lab, ended, "cut short after ")
-    assert " of 10m; let the run finish" in lab.reasons
-    assert lab.record["total"]["failures"] == 0
-    wait_until_gone(family)
+def test_a_master_that_is_stopped_keeps_every_count(labs: Labs) -> None:
+    runs = {labs(name): stop for name, stop in STOPS.items()}
+    targets = {lab: lab.target() for lab in runs}
+    clusters = {lab: lab.cluster(2, *long_profile(lab, targets[lab])) for lab in runs}
+    for lab, stop in runs.items():
+        stop(wait_for_load(clusters[lab][0], targets[lab]))
+    for lab, (master, *workers) in clusters.items():
+        check_kept_every_count(lab, master, targets[lab])
+        assert [worker.end().code for worker in workers] == [0, 0]
 
 
-@both_stops
-def test_a_master_that_is_stopped_keeps_every_count(lab: Lab, stop: Stop) -> None:
-    lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
-    target = lab.target()
-    chosen = "--load-profile", "long", "--host", target.address, "--preflight", "off", "-s", "10"
-    master, *workers = lab.cluster(2, *chosen)
+def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(labs: Labs) -> None:
+    runs = {labs(name): stop for name, stop in STOPS.items()}
+    targets = {lab: lab.target() for lab in runs}
+    masters = {lab: lab.forked(*long_profile(lab, targets[lab])) for lab in runs}
+    families = []
+    for lab, stop in runs.items():
+        families += wait_for_load(masters[lab], targets[lab]).children()
+        stop(masters[lab])
+    for lab, master in masters.items():
+        check_kept_every_count(lab, master, targets[lab])
+    assert len(families) == 4
+    wait_until_gone(families)
+
+
+def long_profile(lab: Lab, target: Target) -> list[str]:
+    """Options of a run that would last for ten minutes."""
+    name = lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
+    return ["--load-profile", name, "--host", target.address, "--preflight", "off", "-s", "10"]
+
+
+def wait_for_load(master: Process, target: Target) -> Process:
+    """The master, as soon as its target is under load."""
     master.wait_until(lambda: target.requests > 20, "load on the target")
-    stop(master)
-    ended = master.end()
-    check_is_invalid(lab, ended, "cut short after ")
-    assert lab.record["fleet"] == {"workers": 2, "lost": []}
-    check_counts(lab.record, target, users=2)
-    assert [worker.end().code for worker in workers] == [0, 0]
+    return master
 
 
-@both_stops
-def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(
-    lab: Lab, stop: Stop
-) -> None:
-    lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
-    target = lab.target()
-    chosen = "--load-profile", "long", "--host", target.address, "--preflight", "off", "-s", "10"
-    master = lab.forked(*chosen)
-    master.wait_until(lambda: target.requests > 20, "load on the target")
-    family = master.children()
-    stop(master)
+def check_kept_every_count(lab: Lab, master: Process, target: Target) -> None:
+    """Nothing that a worker did is missing from the cut run."""
     check_is_invalid(lab, master.end(), "cut short after ")
     assert lab.record["fleet"] == {"workers": 2, "lost": []}
     check_counts(lab.record, target, users=2)
-    wait_until_gone(family)
 
 
-@both_stops
-def test_stopping_a_run_without_a_planned_end_is_not_cut_short(lab: Lab, stop: Stop) -> None:
-    rule = "fail_ratio <= 0%"
-    process = under_load(lab, "-u", "9", "-r", "9", "-s", "5", "--threshold", rule, users="9")
-    process.wait_until(lambda: made_requests(lab), "requests")
-    stop(process)
-    ended = process.end()
-    assert (ended.code, lab.verdict) == (0, "PASS"), ended
-    assert lab.record["planned"] is None
-    assert lab.record["total"]["failures"] == 0
+def test_stopping_a_run_without_a_planned_end_is_not_cut_short(labs: Labs) -> None:
+    """Ctrl-C of a terminal reaches the embedded target as well, which has to serve on."""
+    runs = {labs(name): stop for name, stop in STOPS.items()}
+    for lab in runs:
+        lab.headless("-u", "9", "-r", "9", "-s", "5", "--threshold", "fail_ratio <= 0%")
+    for lab, stop in runs.items():
+        lab.processes[0].wait_until(partial(made_requests, lab), "requests")
+        stop(lab.processes[0])
+    for lab in runs:
+        ended = lab.processes[0].end()
+        assert (ended.code, lab.verdict) == (0, "PASS"), ended
+        assert lab.record["planned"] is None
+        assert lab.record["total"]["failures"] == 0
 
 
 def made_requests(lab: Lab) -> bool:
@@ -143,42 +154,35 @@ def made_requests(lab: Lab) -> bool:
     return any("/predict" in path.read_text(encoding="utf-8") for path in files)
 
 
-@both_stops
-def test_a_run_that_is_stopped_before_it_began_is_not_green(lab: Lab, stop: Stop) -> None:
-    lab.profile("long", duration="10m")
-    at = "--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port())
-    master = lab.headless("--master", *at, "--load-profile", "long", "--loglevel", "DEBUG")
-    master.wait_for("Waiting for workers")
-    stop(master)
-    ended = master.end()
-    assert ended.code == 4, ended
-    assert "no request was made" in ended.errors
+def test_a_run_that_is_stopped_before_it_began_is_not_green(labs: Labs) -> None:
+    runs = {labs(name): stop for name, stop in STOPS.items()}
+    for lab in runs:
+        at = "--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port())
+        name = lab.profile("long", duration="10m")
+        lab.headless("--master", *at, "--load-profile", name, "--loglevel", "DEBUG")
+    for lab, stop in runs.items():
+        lab.processes[0].wait_for("Waiting for workers")
+        stop(lab.processes[0])
+    for lab in runs:
+        ended = lab.processes[0].end()
+        assert ended.code == 4, ended
+        assert "no request was made" in ended.errors
 
 
-@pytest.mark.parametrize(
-    ("options", "end", "stop"),
-    [
-        pytest.param(
-            ["--load-profile", "tiny"],
-            "Shape test stopping",
-            Process.press_ctrl_c,
-            id="Ctrl-C at the end of a profile",
-        ),
-        pytest.param(
-            ["-u", "2", "-t", "3s"],
-            "--run-time limit reached",
-            Process.terminate,
-            id="SIGTERM at the end of the run time",
-        ),
-    ],
-)
-def test_a_run_that_is_stopped_while_it_is_judged_is_judged(
-    lab: Lab, options: list[str], end: str, stop: Stop
-) -> None:
-    lab.profile("tiny")
-    master, worker, _ = lab.cluster(2, *options)
-    master.wait_for("All users spawned")
-    worker.signal(signal.SIGSTOP)  # silent, so that the master waits for its last report
-    master.wait_for(end)
-    stop(master)
-    check_is_invalid(lab, master.end(), "lost without a last report")
+def test_a_run_that_is_stopped_while_it_is_judged_is_judged(labs: Labs) -> None:
+    """One of the workers is silent, so that the master waits for its last report."""
+    cases = [
+        (labs("profile"), ["--load-profile", "tiny"], "Shape test stopping", "Ctrl-C"),
+        (labs("run time"), ["-u", "2", "-t", "4s"], "--run-time limit reached", "SIGTERM"),
+    ]
+    for lab, options, _, _ in cases:
+        lab.profile("tiny")
+        lab.cluster(2, *options)
+    for lab, *_ in cases:
+        lab.processes[0].wait_for("All users spawned")
+        lab.processes[1].signal(signal.SIGSTOP)
+    for lab, _, end, stop in cases:
+        lab.processes[0].wait_for(end)
+        STOPS[stop](lab.processes[0])
+    for lab, *_ in cases:
+        check_is_invalid(lab, lab.processes[0].end(), "lost without a last report")

@@ -5,12 +5,13 @@ import os
 import pty
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from tests.e2e.conftest import Smoke
 from tests.e2e.support import (
     LOCUSTFILE,
     NAMES,
@@ -18,7 +19,6 @@ from tests.e2e.support import (
     Ended,
     Json,
     Lab,
-    read_record,
     wait_until_gone,
 )
 
@@ -63,41 +63,33 @@ Results: (?P<folder>.*)
 """.lstrip()
 
 
-class Smoke:
-    """The smoke run with no host, once for all tests of this module."""
+class Done:
+    """The smoke run at its end."""
 
-    def __init__(self, lab: Lab) -> None:
-        lab.mix()
-        (lab.folder / "profiles" / "predict" / "mix.yaml").unlink()  # the real one
-        process = lab.headless("--load-profile", "smoke")
-        process.wait_until(lambda: len(process.children()) >= 2, "the embedded target")
-        self.family = process.children()
-        self.ended: Ended = process.end()
-        self.folder: Path = lab.results[0]
-        self.record: Json = read_record(self.folder)
+    def __init__(self, run: Smoke) -> None:
+        self.family = run.family
+        self.ended: Ended = run.process.end()
+        self.folder: Path = run.lab.results[0]
+        self.record: Json = run.lab.record
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smoke]:
-    lab = Lab(tmp_path_factory.mktemp("smoke"))
-    try:
-        yield Smoke(lab)
-    finally:
-        lab.close()
+def smoke(smoke_run: Smoke) -> Done:
+    return Done(smoke_run)
 
 
-def test_smoke_without_a_host_passes(smoke: Smoke) -> None:
+def test_smoke_without_a_host_passes(smoke: Done) -> None:
     assert smoke.ended.code == 0, smoke.ended.output
     assert smoke.record["outcome"] == {"verdict": "PASS", "reasons": [], "exit_code": 0}
     assert smoke.record["environment"] == "embedded"
 
 
-def test_smoke_follows_its_plan(smoke: Smoke) -> None:
+def test_smoke_follows_its_plan(smoke: Done) -> None:
     assert smoke.record["peak_users"] == 5
     assert smoke.record["duration"] == pytest.approx(30.0, abs=1.5)
 
 
-def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Smoke) -> None:
+def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Done) -> None:
     values = {one["rule"]: one["value"] for one in smoke.record["thresholds"]}
     assert values.pop("rps >= 10/s") > 12  # five users who pause 0.3 s on average cannot make 17
     assert values.pop("fail_ratio <= 1%") == 0
@@ -106,23 +98,23 @@ def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Smoke) -> None:
     assert not values
 
 
-def test_the_record_is_what_its_schema_says(smoke: Smoke) -> None:
+def test_the_record_is_what_its_schema_says(smoke: Done) -> None:
     schema = json.loads((ROOT / "profiles" / "schema" / "run.json").read_text(encoding="utf-8"))
     jsonschema.validate(smoke.record, schema)
 
 
-def test_all_four_names_are_in_the_record_and_in_the_statistics(smoke: Smoke) -> None:
+def test_all_four_names_are_in_the_record_and_in_the_statistics(smoke: Done) -> None:
     table = (smoke.folder / "locust_stats.csv").read_text(encoding="utf-8")
     assert {one["name"] for one in smoke.record["endpoints"]} == NAMES
     assert all(name in table for name in NAMES)
 
 
-def test_every_report_is_in_the_folder(smoke: Smoke) -> None:
+def test_every_report_is_in_the_folder(smoke: Done) -> None:
     assert {path.name for path in smoke.folder.iterdir()} >= FILES
     assert all(path.stat().st_size for path in smoke.folder.iterdir())
 
 
-def test_the_console_block_has_its_form_and_the_folder_last(smoke: Smoke) -> None:
+def test_the_console_block_has_its_form_and_the_folder_last(smoke: Done) -> None:
     found = re.fullmatch(BLOCK, smoke.ended.output, re.DOTALL)
     assert found, smoke.ended.output
     assert int(found["total"]) == smoke.record["total"]["requests"]
@@ -131,28 +123,26 @@ def test_the_console_block_has_its_form_and_the_folder_last(smoke: Smoke) -> Non
     assert Path(found["folder"]).name == smoke.folder.name
 
 
-def test_no_colours_go_into_files(smoke: Smoke) -> None:
+def test_no_colours_go_into_files(smoke: Done) -> None:
     assert "\x1b" not in smoke.ended.output + smoke.ended.errors
 
 
-def test_no_process_is_left_behind(smoke: Smoke) -> None:
+def test_no_process_is_left_behind(smoke: Done) -> None:
     wait_until_gone(smoke.family)
 
 
-@pytest.mark.parametrize(
-    ("options", "names"),
-    [
-        pytest.param(["--tags", "health"], {"/health"}, id="one tag"),
-        pytest.param(
-            ["--exclude-tags", "large"], NAMES - {"/predict (large image)"}, id="all but one"
-        ),
-    ],
-)
-def test_tags_choose_the_requests(lab: Lab, options: list[str], names: set[str]) -> None:
-    ended = lab.run("--load-profile", lab.profile(thresholds=["fail_ratio <= 0%"]), *options)
-    assert (ended.code, lab.verdict) == (0, "PASS"), ended
-    assert {one["name"] for one in lab.record["endpoints"]} == names
-    assert lab.record["tags"] + lab.record["excluded_tags"] == [options[1]]
+def test_tags_choose_the_requests(labs: Callable[[str], Lab]) -> None:
+    lab, other = labs("one tag"), labs("all but one")
+    name = lab.profile(thresholds=["fail_ratio <= 0%"]), other.profile()
+    runs = [
+        lab.headless("--load-profile", name[0], "--tags", "health"),
+        other.headless("--load-profile", name[1], "--exclude-tags", "large"),
+    ]
+    assert [run.end().code for run in runs] == [0, 0]
+    assert {one["name"] for one in lab.record["endpoints"]} == {"/health"}
+    assert lab.record["tags"] == ["health"]
+    assert {one["name"] for one in other.record["endpoints"]} == NAMES - {"/predict (large image)"}
+    assert other.record["excluded_tags"] == ["large"]
 
 
 def test_users_rate_and_time_work_without_a_profile(lab: Lab) -> None:
@@ -162,11 +152,6 @@ def test_users_rate_and_time_work_without_a_profile(lab: Lab) -> None:
     assert lab.record["duration"] == pytest.approx(5, abs=1)
     assert lab.record["profile"] is None
     assert lab.results[0].name.endswith("-predict-custom")
-
-
-def test_a_profile_is_also_chosen_by_variable(lab: Lab) -> None:
-    ended = lab.run(LOCUST_LOAD_PROFILE=lab.profile())
-    assert (ended.code, lab.record["profile"]) == (0, "tiny"), ended
 
 
 def test_a_terminal_gets_colours(lab: Lab) -> None:

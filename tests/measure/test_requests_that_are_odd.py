@@ -176,7 +176,7 @@ def test_names_beyond_the_limit_share_one_series_and_one_warning(
         for number in range(MOST + 500):
             fire(environment, name=f"/{number}")
         fire(environment, name="/0")
-        for number in range(300):
+        for _ in range(300):
             fire(environment, name=object(), context={"server": object()})
     assert len(recorder.series) == MOST + 1
     assert len(recorder._pending) == MOST + 1
@@ -218,7 +218,7 @@ def test_outcomes_are_a_closed_list(environment: Environment, system: str | None
     recorder = Recorder(environment, closed_list(system))
     for outcome in [*OUTCOMES, "of my own", "body"]:
         fire(environment, exception=WrongAnswer(outcome, "wrong"))
-    fire(environment, exception=DeadlineExceeded("too late"))
+    fire(environment, exception=DeadlineExceeded())
     found = recorder.total().outcomes
     assert set(found) == closed_list(system)
     assert sum(found.values()) == recorder.total().failures

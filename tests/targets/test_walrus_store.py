@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,9 +16,10 @@ import pytest
 
 from gauntlet.targets._walrus_directory import store_directory
 from gauntlet.targets._walrus_ids import MIB
+from gauntlet.targets._walrus_store import Store
 from gauntlet.targets.cli import target as target_group
 from tests.targets._walrus import QUICK, Walrus, blob_of, end_of, noise, walrus
-from tests.targets.conftest import end, wait_until
+from tests.targets.conftest import DEADLINE_S, ROOT, end, read_line, wait_until
 
 LARGE = 64
 COMMAND = target_group.commands["walrus"]
@@ -112,6 +114,46 @@ def test_the_same_content_uploaded_at_once_is_created_once() -> None:
             assert len({blob_of(answer) for answer in answers}) == 1
 
 
+def test_processes_that_store_at_once_do_not_lose_count(tmp_path: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from gauntlet.targets._walrus_chain import Terms
+from gauntlet.targets._walrus_store import Store
+store = Store(Path(sys.argv[1]), 50_000, 86400.0)
+print("ready", flush=True)
+sys.stdin.read()
+for number in range(1500):
+    upload = store.begin_upload()
+    upload.write(f"{sys.argv[2]} {number:05}".encode() * 10)
+    store.certify(upload, Terms())
+    upload.close()
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path), name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    for process in processes:
+        read_line(process)
+    for process in processes:
+        assert process.stdin
+        process.stdin.close()
+    assert [process.wait(DEADLINE_S) for process in processes] == [0, 0]
+    for process in processes:
+        assert process.stdout
+        process.stdout.close()
+    store = Store(tmp_path, 50_000, 86400.0)
+    sizes = [path.stat().st_size for path in (tmp_path / "blobs").iterdir()]
+    assert (sum(sizes), len(sizes)) == (50_000 // 90 * 90, 50_000 // 90)
+    assert (store.used, store.count) == (sum(sizes), len(sizes))
+
+
 def test_the_oldest_blobs_make_room_for_new_ones(tmp_path: Path) -> None:
     options = ("--store-limit", str(10 * 1000), "--directory", str(tmp_path), *QUICK)
     with walrus(*options) as target:
@@ -123,6 +165,8 @@ def test_the_oldest_blobs_make_room_for_new_ones(tmp_path: Path) -> None:
         by_object = [target.get(f"/v1/blobs/by-object-id/{blob['id']}").status for blob in created]
         assert read == by_object == [404] * 15 + [200] * 10
         assert "newlyCreated" in target.put(noise(1000, 0)).content
+        assert "alreadyCertified" in target.put(noise(1000, 0)).content
+        assert target.put(b"x" * 10_001).status == 500
         files = {name: len(list((tmp_path / name).iterdir())) for name in FOLDERS}
     assert files == {"blobs": 10, "records": 10, "objects": 10, "cached": 9, "incoming": 0}
 
@@ -139,14 +183,16 @@ def test_a_blob_that_never_fits_is_a_500_and_does_not_push_others_out() -> None:
 
 
 def test_a_blob_is_gone_when_its_epochs_are_over() -> None:
-    with walrus("--epoch-time", "1s", *QUICK) as target:
+    with walrus("--epoch-time", "1s", "--cache-headers", *QUICK) as target:
         blob = target.store(b"short", "?epochs=1")
         lasting = target.store(b"long", "?epochs=53")
         wait_until(lambda: target.read(blob).status == 404, "the epoch ends")
         again = target.put(b"short", "?epochs=53").content["newlyCreated"]["blobObject"]
         assert again["registeredEpoch"] > 1
         assert again["storage"]["endEpoch"] == again["registeredEpoch"] + 53
-        assert target.read(blob).body == b"short"
+        answers = [target.read(blob) for _ in range(2)]
+        assert [answer.body for answer in answers] == [b"short"] * 2
+        assert [answer.headers["x-cache"] for answer in answers] == ["MISS", "HIT"]
         assert target.read(lasting).body == b"long"
 
 
@@ -190,7 +236,7 @@ def test_memory_does_not_grow_with_a_quilt(roomy: Walrus) -> None:
     assert memory(roomy) - before < 8 * MIB
 
 
-def test_a_client_that_leaves_during_a_long_read_is_not_served_to_the_end(roomy: Walrus) -> None:
+def test_clients_that_leave_during_a_long_read_do_no_harm(roomy: Walrus) -> None:
     piece = noise(MIB, 5)
     blob = blob_of(roomy.ask("PUT", "/v1/blobs", [piece] * LARGE))
     for _ in range(20):
