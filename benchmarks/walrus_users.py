@@ -92,6 +92,8 @@ def count(name: str, exception: BaseException | None = None, **_: Any) -> None:
 
 def end(**_: Any) -> None:
     """Print what the load cost."""
+    if len(_found) < 2:
+        note()
     (cpu, cycles), (cpu_then, cycles_then) = _found
     print(json.dumps({"cpu": cpu_then - cpu, "cycles": cycles_then - cycles}), flush=True)
 

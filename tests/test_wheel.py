@@ -86,7 +86,15 @@ def test_gauntlet_run_works_in_an_empty_folder(installed: Path, tmp_path: Path) 
 
 def test_gauntlet_init_makes_a_folder_that_runs(installed: Path, tmp_path: Path) -> None:
     run(installed / "gauntlet", "init", "mine", cwd=tmp_path)
-    locust: list[str | Path] = [installed / "locust", "-f", "predict_mix.py", "--headless", "-u2", "-r2", "-t4s"]
+    locust: list[str | Path] = [
+        installed / "locust",
+        "-f",
+        "predict_mix.py",
+        "--headless",
+        "-u2",
+        "-r2",
+        "-t4s",
+    ]
     assert "✓ PASS" in run(*locust, cwd=tmp_path / "mine").stdout
     again = run(installed / "gauntlet", "init", "mine", cwd=tmp_path, code=2)
     assert len(again.stderr.splitlines()) == 1

@@ -72,7 +72,11 @@ def test_a_worker_may_join_late(lab: Lab, target: Target) -> None:
     wait_until(lambda: target.requests > 20, "load on the target")
     at = worker.command[worker.command.index("--master-host") :]
     lab.locust("--worker", *at)
-    assert master.end().code == 0, (lab.record["user_errors"], lab.record["failures"], master.errors)
+    assert master.end().code == 0, (
+        lab.record["user_errors"],
+        lab.record["failures"],
+        master.errors,
+    )
     check_exact(lab, target, 300)
 
 

@@ -123,7 +123,7 @@ from gauntlet.targets._walrus_store import Store
 store = Store(Path(sys.argv[1]), 50_000, 86400.0)
 print("ready", flush=True)
 sys.stdin.read()
-for number in range(1500):
+for number in range(600):
     upload = store.begin_upload()
     upload.write(f"{sys.argv[2]} {number:05}".encode() * 10)
     store.certify(upload, Terms())
