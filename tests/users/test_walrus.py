@@ -1,4 +1,4 @@
-"""The Walrus user against the reference target: every variant, every fault under its right class."""
+"""The Walrus user against the reference target: every variant, each fault under its class."""
 
 import json
 import subprocess
