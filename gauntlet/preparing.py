@@ -19,6 +19,8 @@ PREPARE = "gauntlet_prepare"
 PREPARED = "gauntlet_prepared"
 PATIENCE_S = 120.0
 """How long workers may take; then the run starts, and its first seconds show who was not ready."""
+AGAIN_S = 1.0
+"""Who has not answered is asked again: Locust counts a worker as ready before it listens to us."""
 
 
 class Preparing:
@@ -28,6 +30,7 @@ class Preparing:
         self._environment = environment
         self._make = make
         self._waiting: set[str] = set()
+        self._making = False
         runner = environment.runner
         if isinstance(runner, MasterRunner):
             runner.register_message(PREPARED, self._note)
@@ -42,10 +45,13 @@ class Preparing:
             return
         clients = runner.clients
         self._waiting = {one.id for one in clients.ready + clients.running + clients.spawning}
-        for client in self._waiting:
-            runner.send_message(PREPARE, options, client_id=client)
-        deadline = time.monotonic() + PATIENCE_S
-        while self._still_there(runner) and time.monotonic() < deadline:
+        again = time.monotonic()
+        deadline = again + PATIENCE_S
+        while (waiting := self._still_there(runner)) and time.monotonic() < deadline:
+            if time.monotonic() >= again:
+                again += AGAIN_S
+                for client in waiting:
+                    runner.send_message(PREPARE, options, client_id=client)
             gevent.sleep(0.02)
         if self._still_there(runner):
             logger.warning("workers still make their payloads; the load starts all the same")
@@ -58,7 +64,13 @@ class Preparing:
         self._waiting.discard(msg.node_id)
 
     def _prepare(self, environment: Environment, msg: Any, **_: Any) -> None:
+        if self._making:
+            return
         vars(environment.parsed_options).update(msg.data)
-        self._make()
+        self._making = True
+        try:
+            self._make()
+        finally:
+            self._making = False
         assert isinstance(environment.runner, WorkerRunner)
         environment.runner.send_message(PREPARED)

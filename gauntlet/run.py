@@ -28,6 +28,7 @@ from gauntlet.report.record import (
     IterationCount,
     Moment,
     RunRecord,
+    Statistics,
     histograms,
     outcome,
     statistics,
@@ -174,6 +175,10 @@ class Run:
         finally:
             if shown:
                 progress.show("")
+
+    def servers(self) -> tuple[Statistics, ...]:
+        """What each server did so far, where requests say which one answered."""
+        return table(self._recorder.series, "server")
 
     def moment(self) -> Moment:
         """Users, requests and failures right now."""

@@ -28,7 +28,7 @@ from gauntlet.clients.http import Deadlines, HttpClient, HttpResponse, Rules
 from gauntlet.errors import UsageError, WrongAnswer
 from gauntlet.measure.outcomes import outcome_of
 from gauntlet.mixes import Token, WalrusMix
-from gauntlet.payloads.blobs import Blob, BlobPool
+from gauntlet.payloads.blobs import Blob, BlobPool, Run
 from gauntlet.report.walrus import CACHED, FIRST, BlobSummary, Row
 from gauntlet.report.walrus_lines import Lines
 from gauntlet.user import Preparation, SuiteUser, wait, weigh
@@ -123,7 +123,7 @@ class WalrusUser(SuiteUser, HttpUser):
 
         def get() -> HttpResponse:
             path = api.blob_path(found[-1].blob_id)
-            return aggregator.request("GET", path, sink=api.Compare(blob.parts))
+            return aggregator.request("GET", path, sink=api.Compare(blob.runs()))
 
         stored = ask(put, _checks_stored(found, blob.length), cls.manners, None)
         yield from _probe("PUT /v1/blobs of the publisher", stored)
@@ -189,10 +189,9 @@ class WalrusUser(SuiteUser, HttpUser):
                 _check_read(206)(answer)
                 api.check_content_range(answer.headers, start, length, blob.length)
 
-            parts = api.part_of(blob.parts, start, length)
-            headers = api.range_header(start, length)
-            path = api.blob_path(known.blob_id)
-            self._get(path, api.RANGE, parts, known.unseen_since, check, headers)
+            path, headers = api.blob_path(known.blob_id), api.range_header(start, length)
+            runs = blob.runs(start, length)
+            self._get(path, api.RANGE, runs, known.unseen_since, check, headers)
 
     @tag("range")
     @task
@@ -202,8 +201,7 @@ class WalrusUser(SuiteUser, HttpUser):
         if known is not None:
             blob, start, length = self._stretch(known)
             path = api.byte_range_path(known.blob_id, start, length)
-            parts = api.part_of(blob.parts, start, length)
-            self._get(path, api.BYTE_RANGE, parts, known.unseen_since)
+            self._get(path, api.BYTE_RANGE, blob.runs(start, length), known.unseen_since)
 
     @tag("quilt")
     @task
@@ -227,7 +225,7 @@ class WalrusUser(SuiteUser, HttpUser):
             path, label = api.patch_path(patches[name]), api.PATCH
             if self.mix.quilts.read == "name":
                 path, label = api.named_path(stored.blob_id, name), api.NAMED
-            self._get(path, label, files[name].parts, asked.ended)
+            self._get(path, label, files[name].runs(), asked.ended)
 
     # -- blobs -----------------------------------------------------------------------------------
 
@@ -264,7 +262,7 @@ class WalrusUser(SuiteUser, HttpUser):
     def _read(self, known: Known, blob: Blob) -> Asked[Response]:
         """Download a whole blob, for the first time or again."""
         kind, name = (CACHED, api.CACHED) if known.seen else (FIRST, api.FIRST)
-        asked = self._get(api.blob_path(known.blob_id), name, blob.parts, known.unseen_since)
+        asked = self._get(api.blob_path(known.blob_id), name, blob.runs(), known.unseen_since)
         if asked.problem is None:
             known.seen = True
             if asked.attempts == 1:
@@ -291,19 +289,21 @@ class WalrusUser(SuiteUser, HttpUser):
         reads: Sequence[Asked[Response]],
     ) -> None:
         """Tell the summary of a blob that is done with, and the terminal."""
-        seconds = [None if read.problem else read.elapsed for read in reads]
-        problems = [read.problem for read in reads if read.problem is not None]
-        failed = [outcome_of(problem) for problem in problems]
+        blob_id = upload = None
+        attempts, seconds = asked.attempts, list[float | None]()
+        verified = len(reads) == 2
+        if known is not None:
+            blob_id, upload = known.blob_id, asked.elapsed
+        for read in reads:
+            attempts += read.attempts
+            if read.problem is None:
+                seconds.append(read.elapsed)
+            else:
+                seconds.append(None)
+                status, verified = outcome_of(read.problem), False
+        first, cached = (*seconds, None, None)[:2]
         row = Row(
-            start=asked.began,
-            blob_id=known.blob_id if known else None,
-            upload=asked.elapsed if known else None,
-            size=blob.length,
-            first=seconds[0] if seconds else None,
-            cached=seconds[1] if len(seconds) > 1 else None,
-            status=failed[0] if failed else status,
-            verified=len(reads) == 2 and not failed,
-            attempts=asked.attempts + sum(read.attempts for read in reads),
+            asked.began, blob_id, upload, blob.length, first, cached, status, verified, attempts
         )
         self.extra.add(row)
         if self._tells:
@@ -323,7 +323,7 @@ class WalrusUser(SuiteUser, HttpUser):
         self,
         path: str,
         name: str,
-        parts: Sequence[api.Part],
+        runs: Sequence[Run],
         unseen_since: float | None,
         check: Callable[[HttpResponse], None] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -333,7 +333,7 @@ class WalrusUser(SuiteUser, HttpUser):
         session = self.aggregator
 
         def call() -> Response:
-            sink = api.Compare(parts)
+            sink = api.Compare(runs)
             return session.request("GET", path, name, True, headers=headers, sink=sink)
 
         return self._ask(call, check or _CHECK_READ, unseen_since, verified=True)

@@ -1,7 +1,7 @@
 """Walrus as pure functions: what to ask publisher and aggregator, and whether an answer is right.
 
     stored = check_stored(status, content_type, body, length)   # of PUT upload_path(...)
-    sink = Compare(blob.parts)                                  # of GET blob_path(stored.blob_id)
+    sink = Compare(blob.runs())                                 # of GET blob_path(stored.blob_id)
     check_read(status, content_type, kept_body)                 # after the sink's own judgement
 
 Nothing here touches a socket. A check returns when the answer is right and raises `WrongAnswer`
@@ -21,6 +21,7 @@ import jwt
 import orjson
 
 from gauntlet.errors import UsageError, WrongAnswer
+from gauntlet.payloads.blobs import Run
 
 # Names in the statistics.
 UPLOAD = "/v1/blobs"
@@ -35,7 +36,6 @@ NAMED = "/v1/blobs/by-quilt-id/{id}/{name}"
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 Body = bytes | bytearray | memoryview
-Part = bytes | memoryview
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What can be put into a path as it is; nothing more is taken for granted of an id."""
@@ -156,54 +156,39 @@ def _key(secret: str) -> bytes:
 
 
 class Compare:
-    """A sink that compares a body with the parts it should consist of, in constant memory."""
+    """A sink that compares a body with the runs it should consist of, in place and in order."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self._parts = parts
-        self._part = 0
-        """Which of the parts is compared, and from where on."""
-        self._at = 0
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = runs
+        self._run = 0
+        """Which of the runs is compared, and how much of it was."""
+        self._done = 0
         self._same = self._fits = True
 
     def write(self, piece: Body) -> None:
-        """Compare it; after the first difference the rest does not matter."""
+        """Compare it; after the first difference the rest is only counted."""
         at, end = 0, len(piece)
-        # Bytes compare as a whole; a view would go item by item, twenty times slower.
-        known = piece if type(piece) is bytes else bytes(piece)
         while at < end:
-            if self._part == len(self._parts):
+            if self._run == len(self._runs):
                 self._fits = False  # longer than it should be
                 return
-            part = self._parts[self._part]
-            size = min(len(part) - self._at, end - at)
-            if self._same and not known.startswith(
-                part if size == len(part) else part[self._at : self._at + size], at
-            ):
+            known, start, length = self._runs[self._run]
+            size = min(length - self._done, end - at)
+            # Not a comparison of views: that goes item by item, twenty times slower.
+            if not known.startswith(piece[at : at + size], start + self._done):
                 self._same = False
             at += size
-            self._at += size
-            if self._at == len(part):
-                self._part += 1
-                self._at = 0
+            self._done += size
+            if self._done == length:
+                self._run += 1
+                self._done = 0
 
     def finish(self) -> None:
         """Raise unless all bytes came, no more, and were right."""
-        if not self._fits or self._part != len(self._parts):
+        if not self._fits or self._run != len(self._runs):
             raise WrongAnswer(Outcome.WRONG_LENGTH, "not as long as what was stored")
         if not self._same:
             raise WrongAnswer(Outcome.WRONG_BYTES, "not the bytes that were stored")
-
-
-def part_of(parts: Sequence[Part], start: int, length: int) -> list[Part]:
-    """The parts of a stretch of what `parts` hold; nothing is copied."""
-    found: list[Part] = []
-    for part in parts:
-        if start < len(part) and length:
-            piece = memoryview(part)[start : start + length]
-            found.append(piece)
-            length -= len(piece)
-        start = max(0, start - len(part))
-    return found
 
 
 def check_stored(status: int, content_type: str | None, body: Body, length: int | None) -> Stored:

@@ -21,6 +21,7 @@ text, and a number that is none is left out.
 import logging
 import math
 import time
+from array import array
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -28,7 +29,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from gauntlet.measure.outcomes import OUTCOMES, outcome_of
-from gauntlet.measure.series import Key, Series
+from gauntlet.measure.series import Key, Series, sound
 
 logger = logging.getLogger(__name__)
 
@@ -53,48 +54,53 @@ BATCH = 4096
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("series", "requests", "first_bytes", "extras")
+    __slots__ = ("series", "ms", "starts", "received", "first_bytes", "extras")
 
     def __init__(self, series: Series) -> None:
         self.series = series
-        self.requests: list[tuple[Any, Any, Any]] = []
-        """Milliseconds, start, bytes received."""
-        self.first_bytes: list[Any] = []
-        """Milliseconds."""
+        self._empty()
+
+    def _empty(self) -> None:
+        # Arrays, because numpy counts them without a look at each number; NaN where none is told.
+        self.ms, self.starts, self.received = array("d"), array("d"), array("d")
+        self.first_bytes = array("d")
         self.extras: list[tuple[Any, Any, Any]] = []
         """Bytes sent, attempts, verified."""
 
+    def note_odd(self, ms: object, start: object, received: object) -> None:
+        """Note a request that tells something that is no number; what is noted of it goes."""
+        whole = len(self.received)
+        del self.ms[whole:], self.starts[whole:]
+        took, began = _number(ms), _number(start)
+        self.ms.append(math.nan if took is None else took)
+        self.starts.append(time.time() - (took or 0.0) / 1000 if began is None else began)
+        self.received.append(_number(received) or 0.0)
+
+    def note_extras(self, context: Mapping[str, Any]) -> None:
+        """Note what a context tells."""
+        get = context.get
+        first_byte = get("time_to_first_byte")
+        if first_byte is not None:
+            try:
+                self.first_bytes.append(first_byte)
+            except (TypeError, ValueError, OverflowError):
+                self.first_bytes.append(_number(first_byte) or math.nan)
+        if len(context) > 1 or first_byte is None:
+            self.extras.append((get("sent"), get("attempts"), get("verified")))
+
     def count(self) -> None:
         """Count what is noted into the series."""
-        requests, first_bytes, extras = self.requests, self.first_bytes, self.extras
-        self.requests, self.first_bytes, self.extras = [], [], []
-        if requests:
-            self._count(requests)
-        if first_bytes:
-            self._count_first_bytes(first_bytes)
+        ms, starts, received = self.ms, self.starts, self.received
+        first_bytes, extras = self.first_bytes, self.extras
+        self._empty()
+        self.series.add_many(ms, starts, int(sound(received).sum()))
+        self.series.add_first_bytes(first_bytes)
         if extras:
-            self._count_extras(extras)
-
-    def _count(self, requests: list[tuple[Any, Any, Any]]) -> None:
-        try:
-            times, starts, received = zip(*requests, strict=True)
-            self.series.add_many(times, starts, _packable(int(sum(received))))
-        except (TypeError, ValueError, OverflowError):
-            times, starts, received = zip(*map(_numbers, requests), strict=True)
-            self.series.add_many(times, starts, sum(received))
-
-    def _count_first_bytes(self, first_bytes: list[Any]) -> None:
-        try:
-            self.series.add_first_bytes(first_bytes)
-        except (TypeError, ValueError, OverflowError):
-            self.series.add_first_bytes([_number(one) for one in first_bytes])
-
-    def _count_extras(self, extras: list[tuple[Any, Any, Any]]) -> None:
-        sent, attempts, verified = zip(*extras, strict=True)
-        self.series.sent += _total(sent)[0]
-        tries, requests = _total(attempts)
-        self.series.retries += max(tries - requests, 0)
-        self.series.verified += verified.count(True)
+            sent, attempts, verified = zip(*extras, strict=True)
+            self.series.sent += _total(sent)[0]
+            tries, requests = _total(attempts)
+            self.series.retries += max(tries - requests, 0)
+            self.series.verified += verified.count(True)
 
 
 class Recorder:
@@ -153,20 +159,18 @@ class Recorder:
         except Exception:  # first of its name, or a name or a context that cannot be one
             context = _context(context)
             pending = self._begin(request_type, name, context.get("server", ""))
-        if start_time is None:
-            start_time = time.time() - (_number(response_time) or 0.0) / 1000
-        pending.requests.append((response_time, start_time, response_length or 0))
+        try:
+            pending.ms.append(response_time)  # type: ignore[arg-type]  # None raises
+            pending.starts.append(start_time)  # type: ignore[arg-type]
+            pending.received.append(response_length)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            pending.note_odd(response_time, start_time, response_length)
         if context:
-            get = context.get
-            first_byte = get("time_to_first_byte")
-            if first_byte is not None:
-                pending.first_bytes.append(first_byte)
-            if len(context) > 1 or first_byte is None:
-                pending.extras.append((get("sent"), get("attempts"), get("verified")))
+            pending.note_extras(context)
         if exception:  # as Locust decides it
             pending.series.failures += 1
             pending.series.add_outcome(outcome_of(exception, self._outcomes))
-        if len(pending.requests) >= BATCH:
+        if len(pending.ms) >= BATCH:
             pending.count()
 
     def _begin(self, method: object, name: object, server: object) -> _Pending:
@@ -251,9 +255,3 @@ def _packable(number: int) -> int:
     if not -LARGEST < number < LARGEST:
         raise OverflowError
     return number
-
-
-def _numbers(request: tuple[Any, Any, Any]) -> tuple[float | None, float, int]:
-    ms, start, received = request
-    moment = _number(start)
-    return _number(ms), time.time() if moment is None else moment, int(_number(received) or 0)

@@ -7,17 +7,25 @@ and the wire form is the counts themselves; the hdrhistogram library answers per
 """
 
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, Union
 
 import numpy as np
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
+from numpy.typing import NDArray
 
 DIGITS = 3
 HIGHEST_US = 3_600_000_000
 """One hour; a longer time counts as one hour in percentiles, exactly in average and maximum."""
+
+LARGEST = 1e15
+"""No time, moment or size is larger; what is was no real one."""
+
+Numbers = Union[Sequence[float | None], "array[float]"]
+Floats = NDArray[np.float64]
 
 _BITS = 11  # 2**11 steps carry three significant digits
 
@@ -68,21 +76,21 @@ class Series:
         self.add_many([ms], [start], received)
         self.failures += failed
 
-    def add_many(self, ms: Sequence[float | None], starts: Sequence[float], received: int) -> None:
-        """Count requests by their times; `received` bytes in all. Failures are counted apart.
+    def add_many(self, ms: Numbers, starts: Numbers, received: int) -> None:
+        """Count requests by times and starts [Unix s], `received` bytes in all; failures apart.
 
         A request of no time (None, NaN, infinite) counts, and its time does not.
         """
-        if not ms:
+        if not len(ms):
             return
         us = _microseconds(ms)
-        first, last = float(min(starts)), float(max(starts))
-        # Nothing is counted before here: what raised is counted again, as far as it is numbers.
         self.requests += len(ms)
         self.untimed += len(ms) - len(us)
         self.received += received
-        self.first = min(self.first, first)
-        self.last = max(self.last, last)
+        begun = sound(starts)
+        if len(begun):
+            self.first = min(self.first, float(begun.min()))
+            self.last = max(self.last, float(begun.max()))
         if len(us):
             self.total_us += float(us.sum())
             self.squares_us += float(us @ us)
@@ -90,9 +98,9 @@ class Series:
             self.max_us = max(self.max_us, float(us.max()))
             _add(self.counts, _gridded(us))
 
-    def add_first_bytes(self, ms: Sequence[float | None]) -> None:
-        """Count times to first byte; those that are None are not known."""
-        if ms:
+    def add_first_bytes(self, ms: Numbers) -> None:
+        """Count times to first byte; what is None or NaN is not known."""
+        if len(ms):
             _add(self.first_bytes, _gridded(_microseconds(ms)))
 
     def add_outcome(self, outcome: str) -> None:
@@ -193,15 +201,21 @@ class Series:
         return cls(*parts)
 
 
-def _microseconds(ms: Sequence[float | None]) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def sound(numbers: Numbers) -> Floats:
+    """The numbers that can be any; None becomes NaN and is none."""
+    given = np.asarray(numbers, dtype=float)
+    told: Floats = given[np.abs(given) < LARGEST]
+    return told
+
+
+def _microseconds(ms: Numbers) -> Floats:
     """Times that are any, in microseconds; a clock that was set back makes them 0, not less."""
-    us: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(ms, dtype=float)  # None becomes NaN
-    us = np.maximum(us[np.isfinite(us)], 0.0)
+    us = np.maximum(sound(ms), 0.0)
     us *= 1000.0
     return us
 
 
-def _gridded(us: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
+def _gridded(us: Floats) -> Counts:
     """Counts of times by grid value: `grid` for many at once."""
     whole = np.minimum(us + 0.5, HIGHEST_US).astype(np.int64)
     bits = np.frexp(whole.astype(float))[1]  # whole numbers: frexp is exact

@@ -30,15 +30,22 @@ _SPAN = 32  # bits of the hash that decide one thing
 _PRINTABLE = np.arange(0x20, 0x7F, dtype=np.uint8)
 
 
+Run = tuple[bytes, int, int]
+"""Bytes, and from where on how many of them."""
+
+
 class Blob:
     """Bytes to send and to recognise; treat it as frozen."""
 
-    __slots__ = ("_digest", "length", "parts", "serial")
+    __slots__ = ("_at", "_digest", "length", "parts", "serial")
 
-    def __init__(self, parts: tuple[bytes | memoryview, ...], length: int, serial: int) -> None:
+    def __init__(
+        self, parts: tuple[bytes | memoryview, ...], length: int, serial: int, at: int = 0
+    ) -> None:
         self.parts: Final = parts
         self.length: Final = length
         self.serial: Final = serial
+        self._at: Final = at  # where in the block those parts begin that are views of it
         self._digest: int | None = None
 
     def matches(self, data: bytes | bytearray | memoryview) -> bool:
@@ -56,6 +63,26 @@ class Blob:
                 return False
             at += len(part)
         return True
+
+    def runs(self, start: int = 0, length: int | None = None) -> list[Run]:
+        """The content, or a stretch of it, as places in bytes: for comparing without a copy.
+
+        `run[0].startswith(received, run[1])` takes any buffer and compares it in place.
+        """
+        left = self.length - start if length is None else length
+        found: list[Run] = []
+        for part in self.parts:
+            size = min(len(part) - start, left)
+            if size > 0:
+                if isinstance(part, bytes):
+                    found.append((part, start, size))
+                else:
+                    block = part.obj
+                    assert isinstance(block, bytes)
+                    found.append((block, self._at + start, size))
+                left -= size
+            start = max(0, start - len(part))
+        return found
 
     @property
     def xxh3(self) -> int:
@@ -127,7 +154,7 @@ class BlobPool:
         room = BLOCK_BYTES - rest
         if room > 0:
             at = (dice >> 2 * _SPAN & low) * room >> _SPAN
-            return Blob((stamp, block[at : at + rest]), length, serial)
+            return Blob((stamp, block[at : at + rest]), length, serial, at)
         return Blob((stamp, *_round_and_round(block, rest)), length, serial)
 
     def verify(self, data: bytes) -> int | None:

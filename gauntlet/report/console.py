@@ -124,9 +124,16 @@ def _failures(record: RunRecord) -> list[Text]:
     found = [f"{row.count} x {row.method} {row.name}: {row.text}" for row in rows[:10]]
     found += [f"{count} x {error}" for error, count in list(record.user_errors.items())[:10]]
     text = [Text("  " + " ".join(one.split()), "red") for one in found]
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in record.total.outcomes.items())
-    classes = [Text(f"  by class: {counts}")] if counts else []
+    classes = [_classes("by class", record.total)] if record.total.outcomes else []
+    if len(record.endpoints) > 1:
+        wrong = [one for one in record.endpoints if one.outcomes]
+        classes += [_classes(f"  {one.method} {one.name}", one) for one in wrong]
     return [Text("Failures:"), *text, *classes, Text("")] if text else []
+
+
+def _classes(what: str, statistics: Statistics) -> Text:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in statistics.outcomes.items())
+    return Text(f"  {what}: {counts}")
 
 
 def _thresholds(record: RunRecord) -> list[Text]:

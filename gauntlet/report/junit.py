@@ -27,6 +27,8 @@ def write(record: RunRecord, path: Path) -> None:
         elif not check.held:
             case.result = [Failure(_clean(f"{check.rule} broke: {check.shown}"), "threshold")]
         suite.add_testcase(case)
+    for outcome, count in record.total.outcomes.items():
+        suite.add_property(f"failures: {outcome}", str(count))
     xml = JUnitXml()
     xml.add_testsuite(suite)
     xml.write(str(path), pretty=True)

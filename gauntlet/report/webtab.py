@@ -6,6 +6,8 @@ form offers the shapes that it is told of. The tab's columns:
 
     Threshold     Value    Limit    Margin    State
     p95 <= 2s     84ms     ≤ 2s     96%       ✓ holds
+
+`gauntlet.report.webservers` has the second tab.
 """
 
 from collections.abc import Sequence
@@ -21,7 +23,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from gauntlet import thresholds
 from gauntlet.errors import GauntletError, UsageError
-from gauntlet.report import progress
+from gauntlet.report import progress, webservers
 from gauntlet.report.record import RunRecord, ThresholdResult
 from gauntlet.run import Run
 from gauntlet.shape import ProfileShape
@@ -56,10 +58,7 @@ class Judging(Protocol):
 
 def install(web_ui: WebUI, suite: Judging) -> None:
     """Add the tab and feed it; let the start form offer profiles and say why a start is refused."""
-    web_ui.template_args["extended_tabs"] = [{"title": "Gauntlet", "key": TAB}]
-    web_ui.template_args["extended_tables"] = [
-        {"key": TAB, "structure": [{"key": one.lower(), "title": one} for one in COLUMNS]}
-    ]
+    web_ui.template_args |= _tabs(suite)
     web_ui.userclass_picker_is_active = True  # where profiles are picked
     app, form = cast(Flask, web_ui.app), StartForm(web_ui, suite)
 
@@ -72,7 +71,7 @@ def install(web_ui: WebUI, suite: Judging) -> None:
 
     def offer_profiles(_: Flask, context: dict[str, Any], **__: Any) -> None:
         if "template_args" in context:
-            context["template_args"] = context["template_args"] | form.shown()
+            context["template_args"] = context["template_args"] | form.shown() | _tabs(suite)
 
     before_render_template.connect(offer_profiles, app, weak=False)
 
@@ -81,12 +80,29 @@ def install(web_ui: WebUI, suite: Judging) -> None:
         if request.path.endswith("/stats/requests") and response.is_json:
             data = response.get_json()
             data["extended_stats"] = [{"key": TAB, "data": rows(suite)}]
+            if webservers.wanted(suite):
+                servers = {"key": webservers.TAB, "data": webservers.rows(suite)}
+                data["extended_stats"].append(servers)
             if suite.run is not None and data["state"] != STATE_SPAWNING:
                 # The page stops asking once it reads of another state, a passing one too, and
                 # would never see the verdict of a run that is still being judged.
                 data["state"] = STATE_RUNNING
             response.set_data(jsonify(data).get_data())
         return response
+
+
+def _tabs(suite: Judging) -> dict[str, Any]:
+    """What the page reads when it is loaded: its tabs, and the columns of their tables."""
+    titles, columns = {TAB: "Gauntlet"}, {TAB: {one.lower(): one for one in COLUMNS}}
+    if webservers.wanted(suite):
+        titles[webservers.TAB], columns[webservers.TAB] = webservers.TITLE, webservers.COLUMNS
+    return {
+        "extended_tabs": [{"title": title, "key": tab} for tab, title in titles.items()],
+        "extended_tables": [
+            {"key": tab, "structure": [{"key": key, "title": one} for key, one in table.items()]}
+            for tab, table in columns.items()
+        ],
+    }
 
 
 class StartForm:

@@ -264,9 +264,11 @@ class Lab:
         return Target(process.output.split()[1])
 
     def close(self) -> None:
-        """End every process that is still there."""
+        """End every process that is still there; pytest shows what they said if a test failed."""
         for process in reversed(self.processes):
             process.destroy()
+        for process in self.processes:
+            print(" ".join(process.command), process.output, process.errors, sep="\n")
 
     # -- results ---------------------------------------------------------------------------------
 

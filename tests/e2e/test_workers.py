@@ -24,6 +24,13 @@ USERS = 4
 ALONE = "-s", "10", "--preflight", "off"
 """Nothing but the load reaches the target, and users may finish what they began."""
 
+SLOW = """
+import gevent
+from locust import events
+
+events.init.add_listener(lambda **_: gevent.sleep(2))
+"""
+
 
 @pytest.fixture
 def target(lab: Lab) -> Target:
@@ -80,6 +87,18 @@ def test_a_worker_of_another_folder_gets_file_mix_and_host_from_the_master(
     visitor = lab.locust("--worker", *at, file="-", folder=elsewhere)
     assert (master.end().code, visitor.end().code) == (0, 0)
     assert {one["name"] for one in lab.record["endpoints"]} == {"/health"}
+    check_counts(lab.record, target, USERS)
+
+
+def test_a_worker_that_is_slow_to_listen_holds_nothing_up(lab: Lab, target: Target) -> None:
+    """Locust counts it as ready while its `init` listeners still work."""
+    text = SLOW + LOCUSTFILE.read_text(encoding="utf-8")
+    name = lab.profile(users=USERS)
+    master, worker = lab.cluster(1, "--load-profile", name, "--host", target.address, *ALONE)
+    worker.destroy()
+    at = worker.command[worker.command.index("--master-host") :]
+    lab.locust("--worker", *at, file=lab.write("slow.py", text))
+    assert (master.end().code, lab.verdict) == (0, "PASS")
     check_counts(lab.record, target, USERS)
 
 

@@ -18,12 +18,9 @@ from tests.measure.test_recorder import Fleet, Nobody, fire
 @contextmanager
 def fleet(workers: int) -> Iterator[Fleet]:
     """A master and its workers, connected over loopback."""
-    master = Environment(user_classes=[Nobody], parsed_options=Namespace(web_base_path=""))
+    master = Environment(user_classes=[Nobody])
     runner = master.create_master_runner("127.0.0.1", 0)
-    members = [
-        Environment(user_classes=[Nobody], parsed_options=Namespace(web_base_path=""))
-        for _ in range(workers)
-    ]
+    members = [Environment(user_classes=[Nobody]) for _ in range(workers)]
     try:
         for member in members:
             member.create_worker_runner("127.0.0.1", runner.server.port)
@@ -97,19 +94,16 @@ def check_equal(found: dict[Key, Series], expected: dict[Key, Series]) -> None:
 
 def test_a_late_report_of_a_run_that_is_over_is_dropped() -> None:
     with fleet(1) as group:
-        recorder = Recorder(group.master)
         [member] = group.workers
-        Recorder(member)
-        options: Any = group.master.parsed_options
-        setattr(options, RUN, 2)
-        setattr(member.parsed_options, RUN, 1)
+        here, there = Recorder(group.master), Recorder(member)
+        here._options, there._options = Namespace(**{RUN: 2}), Namespace(**{RUN: 1})
         fire(member)
         group.report(member)
-        assert recorder.series == {}
-        setattr(member.parsed_options, RUN, 2)
+        assert here.series == {}
+        there._options = here._options
         fire(member, name="/b")
         group.report(member)
-        assert set(recorder.series) == {Key("GET", "/b")}
+        assert set(here.series) == {Key("GET", "/b")}
 
 
 def test_names_are_bounded_on_workers_and_on_the_master() -> None:

@@ -168,3 +168,24 @@ def test_impossible_blobs_are_refused_in_one_line(
     with pytest.raises(UsageError) as refusal:
         pool(sizes, text_share=share)
     assert refusal.value.mistakes == [text]
+
+
+ROUND = BlobPool.make(sizes=(2 * BLOCK_BYTES + 100, 2 * BLOCK_BYTES + 200), seed=7)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from([POOL, ROUND]), st.integers(0, 2**40), st.data())
+def test_runs_of_a_stretch_are_its_bytes(made: BlobPool, serial: int, data: st.DataObject) -> None:
+    blob = made.blob(serial)
+    start = data.draw(st.integers(0, blob.length - 1))
+    length = data.draw(st.integers(1, blob.length - start))
+    runs = blob.runs(start, length)
+    assert all(type(known) is bytes and size > 0 for known, _, size in runs)
+    joined = b"".join(known[at : at + size] for known, at, size in runs)
+    assert joined == blob.content[start : start + length]
+
+
+def test_runs_of_a_whole_blob_are_all_of_it() -> None:
+    for blob in (BLOB, ROUND.blob(3)):
+        assert sum(size for _, _, size in blob.runs()) == blob.length
+        assert len(blob.runs()) == len(blob.parts)

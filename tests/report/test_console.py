@@ -86,6 +86,7 @@ def test_a_run_that_fails(make_record: MakeRecord) -> None:
           1 x POST /predict: status: expected 200, got 503
           2 x KeyError('a')
           by class: 1 status
+            POST /predict?return_image=False: 1 status
 
         Threshold Checks:
           ✓ p95 <= 2s — 1.1s, margin 45%

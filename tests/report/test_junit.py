@@ -25,7 +25,7 @@ def suite(record: RunRecord, folder: Path) -> ElementTree.Element:
 
 def cases(element: ElementTree.Element) -> list[Case]:
     found: list[Case] = []
-    for case in element:
+    for case in element.iter("testcase"):
         results = list(case)
         assert len(results) < 2
         result = results[0] if results else None
@@ -143,7 +143,10 @@ def test_the_suite_is_named_after_system_and_profile(
     make_record: MakeRecord, tmp_path: Path, changes: dict[str, object], name: str
 ) -> None:
     found = suite(make_record(MEASURED, **changes), tmp_path)
-    assert {found.attrib["name"], *(case.attrib["classname"] for case in found)} == {name}
+    assert {
+        found.attrib["name"],
+        *(case.attrib["classname"] for case in found.iter("testcase")),
+    } == {name}
 
 
 def test_the_suite_says_when_and_how_long(make_record: MakeRecord, tmp_path: Path) -> None:
@@ -158,3 +161,9 @@ def test_signs_of_xml_and_characters_that_it_cannot_write_are_no_trouble(
     rule = "p95(\"<a & 'b' \x1b\x00\ud800 ü 漢 😀>*\") < 9s"
     element = suite(make_record({("GET", "/a"): [1]}, [rule]), tmp_path)
     assert cases(element)[1][0] == "p95(\"<a & 'b' \ufffd\ufffd\ufffd ü 漢 😀>*\") < 9s"
+
+
+def test_failures_are_counted_by_class(make_record: MakeRecord, tmp_path: Path) -> None:
+    found = suite(make_record({("GET", "/a"): [10, -20, -30]}), tmp_path)
+    properties = {one.attrib["name"]: one.attrib["value"] for one in found.iter("property")}
+    assert properties == {"failures: status": "2"}

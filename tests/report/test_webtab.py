@@ -17,6 +17,7 @@ from gauntlet.errors import UsageError
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.models import Profile
+from gauntlet.report import webservers
 from gauntlet.report.record import RunRecord
 from gauntlet.report.webtab import COLUMNS, StartForm, install, rows
 from gauntlet.run import Plan, Run
@@ -436,3 +437,32 @@ def test_behind_a_login_nobody_else_gets_a_run_ready(
 
     assert answer.status_code == 302
     assert judge.asked == []
+
+
+def test_servers_have_a_tab_of_their_own_once_a_run_has_some(
+    environment: Environment, web_ui: WebUI, judge: Judge, begin: Any
+) -> None:
+    install(web_ui, judge)
+    run = begin(times=(10.0,))
+    assert not webservers.wanted(judge)
+    for server, ms, error in (("two", 20.0, None), ("one", 30.0, OSError()), ("two", 40.0, None)):
+        environment.events.request.fire(
+            request_type="GET",
+            name="/health",
+            response_time=ms,
+            response_length=1,
+            exception=error,
+            context={"server": server},
+        )
+    assert webservers.wanted(judge)
+    shown = {"server", "requests", "success", "average"}
+    seen = [{key: row[key] for key in shown} for row in webservers.rows(judge)]
+    assert seen == [
+        {"server": "one", "requests": "1", "success": "0.00%", "average": "30.0 ms"},
+        {"server": "two", "requests": "2", "success": "100.00%", "average": "30.0 ms"},
+    ]
+    told = web_ui.app.test_client().get("/stats/requests").get_json()  # type: ignore[union-attr]
+    assert told["extended_stats"][1] == {"key": webservers.TAB, "data": webservers.rows(judge)}
+    assert b'"gauntlet-servers"' in web_ui.app.test_client().get("/").data  # type: ignore[union-attr]
+    judge.record, judge.run = run.finish(stopped_early=False), None
+    assert webservers.rows(judge)[1]["p99"] == "40.0 ms"

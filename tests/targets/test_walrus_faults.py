@@ -140,7 +140,7 @@ def test_the_first_read_takes_longer_and_all_later_ones_do_not(cache: Walrus) ->
     by_part = cache.get(f"/v1/blobs/{other}/byte-range?start=0&length=1").seconds
     after_part = cache.read(other).seconds
     assert first >= 0.4 and by_part >= 0.4
-    assert max(*cached, after_part) < 0.3
+    assert max(*cached, after_part) < 0.4
 
 
 def test_a_blob_that_was_read_stays_cached_when_it_is_stored_again(cache: Walrus) -> None:
@@ -160,11 +160,11 @@ def test_a_cache_tells_what_it_did_and_how_old_the_answer_is(cache: Walrus) -> N
 
 
 def test_time_can_be_added_to_uploads_and_to_reads() -> None:
-    with walrus("--store-time", "300ms", "--read-time", "600ms", *QUICK) as target:
+    with walrus("--store-time", "300ms", "--read-time", "900ms", *QUICK) as target:
         write = target.put(BODY)
         reads = [target.read(blob_of(write)) for _ in range(2)]
-    assert 0.3 <= write.seconds < 0.55
-    assert all(0.6 <= answer.seconds < 0.85 for answer in reads)
+    assert 0.3 <= write.seconds < 0.9
+    assert all(0.9 <= answer.seconds < 1.2 for answer in reads)
 
 
 def test_a_new_blob_is_not_seen_for_a_while() -> None:
@@ -220,7 +220,10 @@ def test_beyond_the_slots_of_all_workers_together_requests_are_shed(workers: int
             assert {answer.body for answer in shed} == {SHED.format(service).encode()}
             assert {answer.headers["content-type"] for answer in shed} == {TEXT}
             served = sorted(answer.seconds for answer in answers if answer.status != 429)
-            assert [round(seconds / 0.4) for seconds in served] == [1, 1, 2, 2, 3]
+            assert all(
+                s >= least for s, least in zip(served, (0.4, 0.4, 0.8, 0.8, 1.2), strict=True)
+            )
+            assert served[-1] < 5 * 0.4  # one after the other would take as long as that
             again = target.ask(method, path, b"x" if method == "PUT" else b"")
             assert again.status in (200, 404)
 

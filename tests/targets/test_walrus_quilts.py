@@ -152,7 +152,7 @@ HEAD = b'--a-boundary\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
         pytest.param(b"", "no end", id="nothing"),
         pytest.param(b"garbage", "no multipart form", id="garbage"),
         pytest.param(form([("a", b"x")])[:-6], "no end", id="a lost end"),
-        pytest.param(HEAD.replace(b"name=", b"nome="), "no name", id="a part without name"),
+        pytest.param(HEAD.replace(b"name=", b"id="), "no name", id="a part without name"),
         pytest.param(form([("a", b"x"), ("a", b"y")]), "comes twice", id="a name twice"),
         pytest.param(form([("", b"x")]), "must begin", id="an empty name"),
         pytest.param(form([("-a", b"x")]), "must begin", id="a name that begins with a dash"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.targets._walrus import CORS, MIB, Service, Walrus, blob_of, noise, walrus
-from tests.targets.conftest import DEADLINE_S
+from tests.targets.conftest import DEADLINE_S, wait_until
 
 ADDRESS = "0x" + "ab" * 32
 OBJECT = re.compile(r"0x[0-9a-f]{64}")
@@ -278,10 +278,16 @@ def test_content_type_and_length_of_an_upload_do_not_matter(target: Service) -> 
     assert len(ids) == 1
 
 
-def test_a_client_that_leaves_in_the_middle_of_an_upload_does_no_harm(target: Service) -> None:
+def test_what_a_client_that_leaves_has_sent_is_not_stored(target: Service) -> None:
+    def arrived() -> int:
+        return int(target.get("/__count").content["/v1/blobs"]["requests"])
+
+    before = arrived()
     with socket.create_connection(("127.0.0.1", target.port), DEADLINE_S) as leaving:
         leaving.sendall(b"PUT /v1/blobs HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\nhalf")
-    assert target.put(b"half").status == 200
+        wait_until(lambda: arrived() > before, "the upload begins")
+    assert target.get("/status").status == 200
+    assert "newlyCreated" in target.put(b"half").content
 
 
 @pytest.mark.parametrize(
