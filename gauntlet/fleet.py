@@ -5,6 +5,7 @@ asks for it at the end of the load, before Locust ends the workers, and waits fo
 whose last report never came is lost: requests that it made are missing from every figure.
 """
 
+import math
 import time
 from typing import Any
 
@@ -26,17 +27,23 @@ class Ledger:
         self._runner = runner
         self._joined: dict[str, int] = {}
         self._finished: set[str] = set()
+        self._open = False
         environment.events.worker_report.add_listener(self._note)
+        environment.events.worker_connect.add_listener(self._join)
 
     def begin(self) -> None:
         """A run begins with the workers that are connected now."""
         self._finished.clear()
+        self._open = True
         self._joined = {client: self._index(client) for client in self._present()}
 
     def finish(self) -> None:
         """Ask every worker that is still there for its last report and wait for it."""
+        self._open = False
+        options = self._environment.parsed_options
+        data = {"leave": bool(options and options.headless)}
         for client in self._missing_reports():
-            self._runner.send_message(FINISH, client_id=client)
+            self._runner.send_message(FINISH, data, client_id=client)
         deadline = time.monotonic() + self._environment.stop_timeout + GRACE_S
         while self._missing_reports() and time.monotonic() < deadline:
             gevent.sleep(0.05)
@@ -51,6 +58,11 @@ class Ledger:
         """Workers that took part and left no last report, by Locust's index."""
         gone = [index for client, index in self._joined.items() if client not in self._finished]
         return [f"worker {index}" for index in sorted(gone)]
+
+    def _join(self, client_id: str, **_: Any) -> None:
+        """A worker that comes during a run takes part in it, whatever becomes of it."""
+        if self._open:
+            self._joined.setdefault(client_id, self._index(client_id))
 
     def _note(self, client_id: str, data: dict[str, Any]) -> None:
         if data.get("user_count"):
@@ -84,12 +96,19 @@ class LastReport:
         self._last = False
         environment.events.report_to_master.add_listener(self._mark)
         environment.events.test_stop.add_listener(self._send)
-        environment.events.quitting.add_listener(lambda **_: runner.stop())
+        environment.events.quitting.add_listener(self._leave)
         runner.register_message(FINISH, self._finish)
 
-    def _finish(self, **_: Any) -> None:
+    def _finish(self, msg: Any, **_: Any) -> None:
+        if msg.data["leave"]:
+            self._leave()
         self._runner.stop()
         self._send()
+
+    def _leave(self, **_: Any) -> None:
+        """Stop for good: no late order of the master may start users again."""
+        self._runner.last_received_spawn_timestamp = math.inf  # type: ignore[assignment]
+        self._runner.stop()
 
     def _send(self, **_: Any) -> None:
         self._last = True

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gevent
-from locust import events
+from locust import events, log
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
@@ -105,6 +105,7 @@ class Suite:
         self.folder: Path | None = None
         self._parsed: Any = None
         self._label: str | None = None
+        self._code: int | None = None
         self._mix: Model | None = None
         self._embedded: EmbeddedTarget | None = None
         self._preflight: list[str] = []
@@ -189,8 +190,11 @@ class Suite:
             webtab.install(environment.web_ui, self)
         if environment.web_ui is None or self._parsed.autostart:
             self.get_ready(environment.host)
+        environment.events.test_stopping.add_listener(self._stopping)
         environment.events.test_stop.add_listener(self._stop)
         environment.events.quitting.add_listener(self._quit)
+        # Fired last: a locustfile's own listener may set another code, but not turn red to green.
+        environment.events.quitting._handlers.insert(0, self._insist)
         environment.events.quit.add_listener(self._last_words)
         self._listen_to_signals()
 
@@ -343,6 +347,14 @@ class Suite:
                 if self._parsed is not None:
                     choose(user, self._parsed.tags, self._parsed.exclude_tags)
 
+    def _stopping(self, **_: Any) -> None:
+        if self.run is not None:
+            self.run.stop_clock()
+
+    def _insist(self, **_: Any) -> None:
+        if self._code and not self.environment.process_exit_code:
+            self.environment.process_exit_code = self._code
+
     def _stop(self, **_: Any) -> None:
         run = self.run
         if run is None or run.ended:
@@ -357,6 +369,10 @@ class Suite:
             self.folder, self.run = run.folder, None
         if self.environment.web_ui is not None:
             console.write(self.record, str(self.folder))
+        elif isinstance(self.environment.runner, MasterRunner):
+            # Locust goes on waiting where the last worker was lost; twice does no harm.
+            quit_runner = self.environment.runner.quit
+            gevent.spawn(lambda: quit_runner())
 
     def _quit(self, **_: Any) -> None:
         runner = self.environment.runner
@@ -369,11 +385,14 @@ class Suite:
             self._embedded.stop()
         if self.record is None:
             if self.environment.web_ui is None:
-                self.environment.process_exit_code = no_run()
+                self._code = no_run() if self.folder is None else ExitCode.INVALID
+                self.environment.process_exit_code = self._code
             return
         code, judged = self.record.outcome.exit_code, bool(self.record.thresholds)
+        if code == ExitCode.PASS and log.unhandled_greenlet_exception:
+            return  # something broke on the way; Locust's own code for that stands
         if judged or code == ExitCode.INVALID:
-            self.environment.process_exit_code = code
+            self.environment.process_exit_code = self._code = code
 
     def _listen_to_signals(self) -> None:
         """Let SIGTERM and Ctrl-C end this process in order, whatever Locust is about.

@@ -107,6 +107,7 @@ class Run:
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
         self.ended = False
+        self._lasted: float | None = None
         self.folder: Path = files.new_folder(
             plan.results, self._started, plan.system, plan.profile_name
         )
@@ -128,9 +129,15 @@ class Run:
         """The verdict so far, or the final one."""
         return judge(self._evidence(self.checks()), final)
 
+    def stop_clock(self) -> None:
+        """The load ends now; users may take their time to finish."""
+        if self._lasted is None:
+            self._lasted = time.perf_counter() - self._begun
+
     def finish(self, stopped_early: bool) -> RunRecord:
         """End the run: last reports of all workers, the verdict, and every file."""
-        lasted = time.perf_counter() - self._begun
+        self.stop_clock()
+        lasted = self._lasted or 0.0
         self.ended = True
         self._watcher.kill()
         if self._ledger is not None:

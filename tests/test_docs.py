@@ -26,6 +26,7 @@ from gauntlet import cli, config, thresholds
 from gauntlet.clients import predict
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
+from gauntlet.systems import SYSTEMS
 from gauntlet.units import format_duration
 from tests.e2e.support import ROOT, Ended, Process, free_port, wait_until
 
@@ -136,8 +137,13 @@ def named(document: Path, heading: str) -> list[str]:
 
 
 HEADINGS = re.findall(r"^### (.+)$", ORIGINALS.read_text(), re.MULTILINE)
-RUNNABLE = [*rows("Commands and options"), *rows("Deployment")]
-KEYS = [*rows("Configuration keys"), *rows("Figures of the quick benchmark")]
+RUNNABLE = [*rows("Commands and options"), *rows("Deployment"), *rows("Walrus: commands")]
+KEYS = [
+    *rows("Configuration keys"),
+    *rows("Figures of the quick benchmark"),
+    *rows("Walrus: settings"),
+]
+WALRUS = "BLOBS_NUM=5 MAX_THREADS=8 locust -f locustfiles/walrus_blobs.py --headless"
 TYPED = [command for command in commands(*DOCUMENTS) if command not in ELSEWHERE]
 
 
@@ -201,8 +207,8 @@ class Stage:
         mix = yaml.safe_load((folder / "profiles/predict/mix.yaml").read_text())
         lay_out(folder)
         (folder / "profiles/predict/mix.yaml").write_text(yaml.safe_dump(mix | SMALL))
-        for profile in [*folder.glob("profiles/*.yaml"), *folder.glob("profiles/predict/*.yaml")]:
-            if profile.stem != "mix":
+        for profile in [*folder.glob("profiles/*.yaml"), *folder.glob("profiles/*/*.yaml")]:
+            if profile.stem != "mix" and profile.parent.name != "environments":
                 shorten(profile)
         self._processes: list[Process] = []
         self._waiting: list[str] = []
@@ -383,6 +389,10 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
         "Result files",
         "Console lines",
         "Figures of the quick benchmark",
+        "Walrus: commands",
+        "Walrus: settings",
+        "Walrus: result file",
+        "Walrus: console",
     ]
 
 
@@ -424,6 +434,28 @@ def test_the_files_of_a_run_are_those_of_the_documents(stage: Stage) -> None:
 @pytest.mark.parametrize("row", rows("Console lines"), ids=str)
 def test_a_line_of_the_originals_is_on_the_console(row: Row, stage: Stage) -> None:
     assert f"\n{row.ours}" in stage.ended("make demo").output
+
+
+@pytest.mark.e2e
+def test_the_results_of_single_blobs_have_the_keys_of_the_original(stage: Stage) -> None:
+    told = [row.ours.split(": ") for row in rows("Walrus: result file")]
+    (name,) = {name for name, _ in told}
+    blobs = json.loads((stage.results(WALRUS) / name).read_text())
+    assert [list(blob) for blob in blobs] == [[key for _, key in told]] * 5
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("row", rows("Walrus: console"), ids=str)
+def test_a_line_on_blobs_is_on_the_console(row: Row, stage: Stage) -> None:
+    assert f"\n{row.ours}" in stage.ended(WALRUS).output
+
+
+def test_the_variables_of_walrus_are_those_of_the_code() -> None:
+    told = [name for row in table(README, "Walrus") for name in re.findall(r"`(\w+)`", row[0])]
+    system = SYSTEMS["walrus"]
+    addresses = [config.variable_of(name) for name in system.addresses]
+    secrets = ["WALRUS_JWT_SECRET", "WALRUS_JWT_SECRET_FILE"]
+    assert sorted(told) == sorted([*addresses, *(one.name for one in system.variables), *secrets])
 
 
 def test_the_statistics_names_are_the_original_ones() -> None:

@@ -47,14 +47,14 @@ OTHER = Key("", "other")
 LARGEST = 2**63
 """Nobody counts so many bytes, and messages carry no larger number."""
 
-BATCH = 4096
+BATCH = 8192
 """Requests of one key that are noted before they are counted."""
 
 
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("series", "ms", "starts", "received", "first_bytes", "extras")
+    __slots__ = ("series", "ms", "starts", "received", "first_bytes")
 
     def __init__(self, series: Series) -> None:
         self.series = series
@@ -64,8 +64,6 @@ class _Pending:
         # Arrays, because numpy counts them without a look at each number; NaN where none is told.
         self.ms, self.starts, self.received = array("d"), array("d"), array("d")
         self.first_bytes = array("d")
-        self.extras: list[tuple[Any, Any, Any]] = []
-        """Bytes sent, attempts, verified."""
 
     def note_odd(self, ms: object, start: object, received: object) -> None:
         """Note a request that tells something that is no number; what is noted of it goes."""
@@ -76,31 +74,21 @@ class _Pending:
         self.starts.append(time.time() - (took or 0.0) / 1000 if began is None else began)
         self.received.append(_number(received) or 0.0)
 
-    def note_extras(self, context: Mapping[str, Any]) -> None:
-        """Note what a context tells."""
-        get = context.get
-        first_byte = get("time_to_first_byte")
-        if first_byte is not None:
-            try:
-                self.first_bytes.append(first_byte)
-            except (TypeError, ValueError, OverflowError):
-                self.first_bytes.append(_number(first_byte) or math.nan)
-        if len(context) > 1 or first_byte is None:
-            self.extras.append((get("sent"), get("attempts"), get("verified")))
+    def note_first_byte(self, ms: Any) -> None:
+        """Note a time to first byte."""
+        try:
+            self.first_bytes.append(ms)
+        except (TypeError, ValueError, OverflowError):
+            number = _number(ms)
+            self.first_bytes.append(math.nan if number is None else number)
 
     def count(self) -> None:
         """Count what is noted into the series."""
         ms, starts, received = self.ms, self.starts, self.received
-        first_bytes, extras = self.first_bytes, self.extras
+        first_bytes = self.first_bytes
         self._empty()
         self.series.add_many(ms, starts, int(sound(received).sum()))
         self.series.add_first_bytes(first_bytes)
-        if extras:
-            sent, attempts, verified = zip(*extras, strict=True)
-            self.series.sent += _total(sent)[0]
-            tries, requests = _total(attempts)
-            self.series.retries += max(tries - requests, 0)
-            self.series.verified += verified.count(True)
 
 
 class Recorder:
@@ -166,7 +154,20 @@ class Recorder:
         except (TypeError, ValueError, OverflowError):
             pending.note_odd(response_time, start_time, response_length)
         if context:
-            pending.note_extras(context)
+            get = context.get
+            first_byte = get("time_to_first_byte")
+            if type(first_byte) is float:
+                pending.first_bytes.append(first_byte)
+            elif first_byte is not None:
+                pending.note_first_byte(first_byte)
+            if len(context) > 1 or first_byte is None:
+                series, sent, attempts = pending.series, get("sent"), get("attempts")
+                if sent is not None:
+                    series.sent += _whole(sent)
+                if attempts is not None:
+                    series.retries += max(_whole(attempts) - 1, 0)
+                if get("verified") is True:
+                    series.verified += 1
         if exception:  # as Locust decides it
             pending.series.failures += 1
             pending.series.add_outcome(outcome_of(exception, self._outcomes))
@@ -194,8 +195,11 @@ class Recorder:
         return OTHER
 
     def _reset_if_asked(self, **_: Any) -> None:
-        """Locust's `--reset-stats` empties its tables here, in each process that it is given to."""
-        if self._environment.reset_stats:
+        """Locust's `--reset-stats` empties its tables here, in each process that it is given to.
+
+        Not under a profile: its users change all the time, and its phases tell ramp from rest.
+        """
+        if self._environment.reset_stats and not self.phase:
             self.clear()
 
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
@@ -237,21 +241,8 @@ def _number(given: Any) -> float | None:
     return number if math.isfinite(number) and abs(number) < LARGEST else None
 
 
-def _total(column: tuple[Any, ...]) -> tuple[int, int]:
-    """Sum of what is said in a column, and how often something is."""
-    told = [one for one in column if one is not None]
-    try:
-        total = sum(told)
-        if type(total) is int:
-            return _packable(total), len(told)
-    except Exception:  # texts, and whatever an addition of one's own may raise
-        pass
-    numbers = [number for number in map(_number, told) if number is not None]
-    return int(sum(numbers)), len(numbers)
-
-
-def _packable(number: int) -> int:
-    """A number that a worker can send; OverflowError where it is no real one."""
-    if not -LARGEST < number < LARGEST:
-        raise OverflowError
-    return number
+def _whole(given: Any) -> int:
+    """A number without its fraction; 0 where it is none that a worker could send."""
+    if type(given) is int and -LARGEST < given < LARGEST:
+        return given
+    return int(_number(given) or 0)

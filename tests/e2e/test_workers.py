@@ -150,13 +150,17 @@ def test_a_worker_that_leaves_by_sigterm_reports_and_is_not_lost(lab: Lab, targe
     check_counts(lab.record, target, USERS)
 
 
-def test_a_worker_may_join_late(lab: Lab, target: Target) -> None:
+@pytest.mark.parametrize("head", [pytest.param("", id="at once"), pytest.param(SLOW, id="slowly")])
+def test_a_worker_may_join_late(lab: Lab, target: Target, head: str) -> None:
+    """Locust may give it users while its `init` listeners still work."""
     master, worker, _ = start(lab, target, duration="6s", thresholds=["fail_ratio <= 0%"])
     at = worker.command[worker.command.index("--master-host") :]
-    late = lab.locust("--worker", *at)
+    file = lab.write("late.py", head + LOCUSTFILE.read_text(encoding="utf-8"))
+    late = lab.locust("--worker", *at, file=file)
     assert (master.end().code, lab.verdict) == (0, "PASS")
     assert late.end().code == 0
     assert lab.record["fleet"] == {"workers": 3, "lost": []}
+    assert lab.record["user_errors"] == {}
     check_counts(lab.record, target, USERS)
 
 

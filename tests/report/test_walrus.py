@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-import orjson
 import pytest
+from locust.rpc.protocol import Message
 
 from gauntlet.report.walrus import CACHED, FILE, FIRST, SAMPLE, BlobSummary, Row
 from gauntlet.report.walrus_lines import AT_ONCE, Lines, line
@@ -31,9 +31,8 @@ def shown(summary: BlobSummary, name: str) -> str:
 
 def over_the_wire(summary: BlobSummary) -> dict[str, object]:
     """What is handed over, as it arrives elsewhere."""
-    wire: dict[str, object] = orjson.loads(
-        orjson.dumps(summary.hand_over(), option=orjson.OPT_NON_STR_KEYS)
-    )
+    sent = Message("stats", summary.hand_over(), "worker").serialize()
+    wire: dict[str, object] = Message.unserialize(sent).data
     return wire
 
 
