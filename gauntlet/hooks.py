@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gevent
+from gevent.event import Event
 from locust import events, log
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -80,6 +81,7 @@ def register(name: str | None) -> None:
         _suite = Suite(system)
         events.init_command_line_parser.add_listener(_suite.add_options)
         events.init.add_listener(_suite.set_up)
+        events.test_start.add_listener(_suite.catch_up)
 
 
 def fail(error: GauntletError) -> NoReturn:
@@ -109,6 +111,7 @@ class Suite:
         self._mix: Model | None = None
         self._embedded: EmbeddedTarget | None = None
         self._preflight: list[str] = []
+        self._ready = Event()
 
     def add_options(self, parser: LocustArgumentParser) -> None:
         """Add our options and lay the mix on the classes that the locustfile made."""
@@ -140,11 +143,26 @@ class Suite:
         if isinstance(environment.runner, WorkerRunner):
             LastReport(environment, environment.runner)
             self._listen_to_signals()
+            self._ready.set()
             return
         try:
             self._set_up_judge()
         except GauntletError as error:
             fail(error)
+        self._ready.set()
+
+    def catch_up(self, environment: Environment, **_: Any) -> None:
+        """Let users wait until `set_up` is done, and do what it then wants done at a start.
+
+        Locust takes a worker for ready before its `init`: one that comes late gets users at once.
+        """
+        if self._ready.is_set():
+            return
+        listeners = events.test_start._handlers
+        known = len(listeners)
+        self._ready.wait()
+        for listener in listeners[known:]:
+            listener(environment=environment)
 
     def get_ready(self, host: str | None) -> None:
         """Prepare a run against `host` before its clock starts; raise what speaks against it.

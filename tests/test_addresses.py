@@ -219,3 +219,97 @@ def test_a_protected_address_needs_leave(system: System | None) -> None:
         "--allow-protected allows it"
     )
     check_address("https://API.example.com:443/", system, allow_protected=True)
+
+
+# -- several addresses -----------------------------------------------------------------------------
+
+WALRUS = SYSTEMS["walrus"]
+P, A = "http://publisher.example", "http://aggregator.example"
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "variables", "target"),
+    [
+        pytest.param(None, None, {}, Target(None, "embedded", True), id="nothing is named"),
+        pytest.param(
+            None,
+            None,
+            {"PUBLISHER_URL": f"{P}/", "AGGREGATOR_URL": A},
+            Target(P, None, others={"aggregator": A}),
+            id="both by variables",
+        ),
+        pytest.param(
+            None,
+            None,
+            {"AGGREGATOR_URL": A},
+            Target(A, None, others={"aggregator": A}),
+            id="one stands for both",
+        ),
+        pytest.param(
+            None,
+            "two",
+            {},
+            Target("http://p", "two", others={"aggregator": "http://a"}),
+            id="an environment with two",
+        ),
+        pytest.param(
+            None,
+            "two",
+            {"PUBLISHER_URL": P},
+            Target(P, None, others={"aggregator": "http://a"}),
+            id="a variable outranks one of an environment",
+        ),
+        pytest.param(
+            None,
+            "embedded",
+            {"PUBLISHER_URL": P},
+            Target(P, None, others={"aggregator": P}),
+            id="a variable starts no target",
+        ),
+        pytest.param(
+            "http://host",
+            "two",
+            {"PUBLISHER_URL": P, "AGGREGATOR_URL": A},
+            Target("http://host", None, others={"publisher": P, "aggregator": A}),
+            id="a host outranks the publisher",
+        ),
+    ],
+)
+def test_a_system_may_have_several_addresses(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str | None,
+    name: str | None,
+    variables: dict[str, str],
+    target: Target,
+) -> None:
+    (tmp_path / "profiles/environments/two.yaml").write_text(
+        "description: d\ntargets: {walrus: {publisher: http://p/, aggregator: http://a/}}\n"
+    )
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    environment = Environment(user_classes=[Homeless], host=host)
+    assert resolve(WALRUS, environment, name) == target
+
+
+def test_a_host_typed_into_the_page_stands_for_all_that_no_variable_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = Target(P, "two", others={"aggregator": A})
+    assert target.named(WALRUS, P) == {"publisher": P, "aggregator": A}
+    both = dict.fromkeys(("publisher", "aggregator"), "http://typed")
+    assert target.named(WALRUS, "http://typed") == both
+    monkeypatch.setenv("AGGREGATOR_URL", "http://given")
+    assert target.named(WALRUS, "http://typed") == both | {"aggregator": "http://given"}
+
+
+def test_a_system_with_one_address_has_none_by_name() -> None:
+    assert Target(P, None).named(PREDICT, P) == {}
+
+
+def test_a_mistake_says_where_the_address_was_given() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_address("nowhere", WALRUS, False, "AGGREGATOR_URL")
+    assert caught.value.mistakes == [
+        "AGGREGATOR_URL: expected an address such as http://…, got 'nowhere'"
+    ]

@@ -90,13 +90,6 @@ def ask(
     return Asked(response, problem, began, started, ended, attempts, stale)
 
 
-def checked(answer: HttpResponse) -> tuple[int, str | None, bytes]:
-    """What came; raises HttpError where nothing did."""
-    if isinstance(answer.error, HttpError):
-        raise answer.error
-    return answer.status_code, answer.headers.get("content-type"), answer.content
-
-
 def _problem(check: Callable[[R], None], response: R) -> HttpError | WrongAnswer | None:
     try:
         check(response)

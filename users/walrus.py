@@ -25,7 +25,7 @@ from locust.env import Environment
 from gauntlet import config
 from gauntlet.clients import walrus as api
 from gauntlet.clients.http import Deadlines, HttpClient, HttpResponse, Rules
-from gauntlet.errors import UsageError, WrongAnswer
+from gauntlet.errors import UsageError
 from gauntlet.measure.outcomes import outcome_of
 from gauntlet.mixes import Token, WalrusMix
 from gauntlet.payloads.blobs import Blob, BlobPool, Run
@@ -33,7 +33,8 @@ from gauntlet.report.walrus import CACHED, FIRST, BlobSummary, Row
 from gauntlet.report.walrus_lines import Lines
 from gauntlet.user import Preparation, SuiteUser, wait, weigh
 
-from ._walrus_ask import Asked, Manners, ask, checked
+from ._walrus_ask import Asked, Manners, ask
+from ._walrus_checks import check_part, check_read, checked, checks_stored, preflight, services
 from .http import HttpUser, Response
 
 SECRET = "WALRUS_JWT_SECRET"
@@ -51,6 +52,8 @@ class Known:
     blob_id: str
     serial: int
     stored_at: float
+    new: bool
+    """Whether nobody can have read it before."""
     seen: bool = False
 
     @property
@@ -109,34 +112,24 @@ class WalrusUser(SuiteUser, HttpUser):
     @classmethod
     def preflight(cls, host: str, tasks: set[str]) -> Iterator[str]:
         """Store a blob as large as those of the load; read it back if the load reads."""
-        rules = Rules(Deadlines(connect=5.0, first_byte=30.0, total=cls.deadlines.total))
         verify = cls.verify and not cls.insecure
-        publisher, aggregator = (
-            HttpClient(address, rules=rules, verify=verify)
-            for address in _services(host, cls.addresses)
-        )
-        blob, found = cls.pool.blob(PROBE), list[api.Stored]()
+        blob = cls.pool.blob(PROBE)
 
-        def put() -> HttpResponse:
+        def put(publisher: HttpClient) -> HttpResponse:
             path, headers = cls._put(api.UPLOAD, blob.length)
             return publisher.request("PUT", path, data=blob.parts, headers=headers)
 
-        def get() -> HttpResponse:
-            path = api.blob_path(found[-1].blob_id)
-            return aggregator.request("GET", path, sink=api.Compare(blob.runs()))
-
-        stored = ask(put, _checks_stored(found, blob.length), cls.manners, None)
-        yield from _probe("PUT /v1/blobs of the publisher", stored)
-        if found and tasks - {"upload", "quilt"}:
-            read = ask(get, _CHECK_READ, cls.manners, stored.ended)
-            yield from _probe("GET /v1/blobs/{id} of the aggregator", read)
+        addresses, rules = services(host, cls.addresses), Rules(cls.deadlines)
+        publisher, aggregator = (HttpClient(one, rules=rules, verify=verify) for one in addresses)
+        reads = bool(tasks - {"upload", "quilt"})
+        yield from preflight(put, publisher, aggregator, blob, cls.manners, reads)
         publisher.close()
         aggregator.close()
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         assert self.host is not None
-        publisher, aggregator = _services(self.host, self.addresses)
+        publisher, aggregator = services(self.host, self.addresses)
         self.client = self.session(publisher)
         self.aggregator = self.client if aggregator == publisher else self.session(aggregator)
         self._tells = self.lines.wanted(environment.parsed_options)
@@ -186,7 +179,7 @@ class WalrusUser(SuiteUser, HttpUser):
             blob, start, length = self._stretch(known)
 
             def check(answer: HttpResponse) -> None:
-                _check_read(206)(answer)
+                check_part(answer)
                 api.check_content_range(answer.headers, start, length, blob.length)
 
             path, headers = api.blob_path(known.blob_id), api.range_header(start, length)
@@ -240,12 +233,12 @@ class WalrusUser(SuiteUser, HttpUser):
                 "PUT", path, api.UPLOAD, True, data=blob.parts, headers=headers
             )
 
-        asked = self._ask(call, _checks_stored(found, blob.length), None)
+        asked = self._ask(call, checks_stored(found, blob.length), None)
         if asked.problem is not None:
             return None, blob, asked, outcome_of(asked.problem)
         stored = found[-1]
         self.extra.stored(stored.new, again)
-        known = Known(stored.blob_id, blob.serial, asked.ended)
+        known = Known(stored.blob_id, blob.serial, asked.ended, stored.new and not again)
         if len(self.known) < KNOWN:
             self.known.append(known)
         else:
@@ -264,8 +257,9 @@ class WalrusUser(SuiteUser, HttpUser):
         kind, name = (CACHED, api.CACHED) if known.seen else (FIRST, api.FIRST)
         asked = self._get(api.blob_path(known.blob_id), name, blob.runs(), known.unseen_since)
         if asked.problem is None:
+            telling = asked.attempts == 1 and (known.seen or known.new)
             known.seen = True
-            if asked.attempts == 1:
+            if telling:
                 state = api.cache_state(asked.response.headers)
                 self.extra.read(kind, asked.elapsed, state)
         return asked
@@ -336,7 +330,7 @@ class WalrusUser(SuiteUser, HttpUser):
             sink = api.Compare(runs)
             return session.request("GET", path, name, True, headers=headers, sink=sink)
 
-        return self._ask(call, check or _CHECK_READ, unseen_since, verified=True)
+        return self._ask(call, check or check_read, unseen_since, verified=True)
 
     def _ask(
         self,
@@ -366,11 +360,6 @@ class WalrusUser(SuiteUser, HttpUser):
         return asked
 
 
-def _services(host: str, addresses: Mapping[str, str]) -> tuple[str, str]:
-    """The publisher's address and the aggregator's."""
-    return host.rstrip("/"), addresses.get("aggregator", host).rstrip("/")
-
-
 def _tokens(token: Token) -> api.Tokens | None:
     secret = None if token.use == "never" else config.secret(SECRET)
     if secret is not None:
@@ -378,30 +367,3 @@ def _tokens(token: Token) -> api.Tokens | None:
     if token.use == "always":
         raise UsageError(f"{SECRET}: expected the publisher's secret, got nothing")
     return None
-
-
-def _checks_stored(found: list[api.Stored], length: int) -> Callable[[HttpResponse], None]:
-    """A check that keeps what it found."""
-    return lambda answer: found.append(api.check_stored(*checked(answer), length))
-
-
-def _check_read(expected: int) -> Callable[[HttpResponse], None]:
-    def check(answer: HttpResponse) -> None:
-        if answer.error is None and answer.status_code == expected:
-            return
-        api.check_read(*checked(answer), expected)
-        if answer.error is not None:
-            raise answer.error  # what the sink found
-
-    return check
-
-
-_CHECK_READ = _check_read(200)
-
-
-def _probe(name: str, asked: Asked[HttpResponse]) -> Iterator[str]:
-    """A sentence, if a call of the preflight did not get what it should."""
-    if isinstance(asked.problem, WrongAnswer):
-        yield f"{name} answered wrongly: {asked.problem}"
-    elif asked.problem is not None:
-        yield f"{name} got no answer: {asked.problem}"

@@ -1,6 +1,7 @@
 """A run's folder of reports, filled as the run goes and closed when it ends."""
 
 import csv
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -34,9 +35,8 @@ def check_writable(parent: str) -> None:
     folder = Path(parent)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".gauntlet"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):  # other runs may be trying the same right now
+            pass
     except OSError as error:
         raise UsageError(
             f"--results-dir: expected a folder to write to, got {parent!r} ({error.strerror})"

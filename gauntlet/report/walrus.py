@@ -76,7 +76,7 @@ class BlobSummary:
             self.counts["new again" if new else "certified again"] += 1
 
     def read(self, kind: str, seconds: float, state: str) -> None:
-        """A first or cached download was right and needed one attempt."""
+        """A cached download, or the first one of a new blob, was right at the first attempt."""
         self.counts[f"{kind} {state}"] += 1
         self._time(kind, seconds)
 

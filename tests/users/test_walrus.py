@@ -232,6 +232,9 @@ def test_content_that_is_uploaded_again_is_told_apart(client: Make, well: str) -
     assert statuses["alreadyCertified"] >= 4
     counts = one.extra.counts
     assert counts["certified again"] == 4 and counts["new again"] == 0
+    states = ("hit", "miss", "unknown")
+    assert sum(counts[f"first {state}"] for state in states) == 1, "others were read before"
+    assert sum(counts[f"cached {state}"] for state in states) == 5
     assert one.figure("Uploaded again on purpose") == "4, of which 4 already certified"
 
 
@@ -389,7 +392,7 @@ def test_a_blob_that_was_seen_may_not_vanish(client: Make, targets: Targets) -> 
     one.user._store()  # pushes the first one out
     before = len(one.events)
     assert outcome_of(one.user._read(known, blob).problem or OSError()) == "not found"
-    assert one.extra.counts["stale"] == 0 and len(one.events) == before + 1
+    assert one.extra.counts["backed off 404"] == 0 and len(one.events) == before + 1
 
 
 def test_too_many_requests_are_waited_out(client: Make, targets: Targets) -> None:
