@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo fmt check schema test e2e bench-predict bench-http bench-measure lock wheel clean
+.PHONY: help setup demo fmt check schema test e2e bench-predict bench-http bench-measure bench-walrus lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ bench-http: setup  ## CPU per request of our HTTP client next to FastHttpUser; n
 
 bench-measure: setup  ## what the measurement costs per request
 	$(BIN)/python -m benchmarks.measure
+
+bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
+	$(BIN)/python -m benchmarks.walrus
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
