@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple
 
-import psutil
 import pytest
 
-from tests.e2e.support import Lab, Process, Target
+from tests.e2e.support import Lab, Target
 
 
 @pytest.fixture
@@ -42,21 +40,3 @@ def module_labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 def quiet_target(module_labs: Callable[[], Lab]) -> Target:
     """A target to which a module's tests must send nothing."""
     return module_labs().target()
-
-
-class Smoke(NamedTuple):
-    """The smoke run, its process and those that it started."""
-
-    lab: Lab
-    process: Process
-    family: list[psutil.Process]
-
-
-@pytest.fixture(scope="session")
-def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smoke]:
-    """The smoke profile with no host and the mix of the suite: 30 seconds, started once."""
-    with closing(Lab(tmp_path_factory.mktemp("smoke"))) as lab:
-        (lab.folder / "profiles" / "predict" / "mix.yaml").unlink()
-        process = lab.headless("--load-profile", "smoke")
-        process.wait_until(lambda: len(process.children()) >= 2, "the embedded target")
-        yield Smoke(lab, process, process.children())

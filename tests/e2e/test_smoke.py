@@ -11,7 +11,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.e2e.conftest import Smoke
 from tests.e2e.support import (
     LOCUSTFILE,
     NAMES,
@@ -63,33 +62,36 @@ Results: (?P<folder>.*)
 """.lstrip()
 
 
-class Done:
-    """The smoke run at its end."""
+class Smoke:
+    """The smoke run with no host and the mix of the suite, once for all tests of this module."""
 
-    def __init__(self, run: Smoke) -> None:
-        self.family = run.family
-        self.ended: Ended = run.process.end()
-        self.folder: Path = run.lab.results[0]
-        self.record: Json = run.lab.record
+    def __init__(self, lab: Lab) -> None:
+        (lab.folder / "profiles" / "predict" / "mix.yaml").unlink()
+        process = lab.headless("--load-profile", "smoke")
+        process.wait_until(lambda: len(process.children()) >= 2, "the embedded target")
+        self.family = process.children()
+        self.ended: Ended = process.end()
+        self.folder: Path = lab.results[0]
+        self.record: Json = lab.record
 
 
 @pytest.fixture(scope="module")
-def smoke(smoke_run: Smoke) -> Done:
-    return Done(smoke_run)
+def smoke(module_labs: Callable[[], Lab]) -> Smoke:
+    return Smoke(module_labs())
 
 
-def test_smoke_without_a_host_passes(smoke: Done) -> None:
+def test_smoke_without_a_host_passes(smoke: Smoke) -> None:
     assert smoke.ended.code == 0, smoke.ended.output
     assert smoke.record["outcome"] == {"verdict": "PASS", "reasons": [], "exit_code": 0}
     assert smoke.record["environment"] == "embedded"
 
 
-def test_smoke_follows_its_plan(smoke: Done) -> None:
+def test_smoke_follows_its_plan(smoke: Smoke) -> None:
     assert smoke.record["peak_users"] == 5
     assert smoke.record["duration"] == pytest.approx(30.0, abs=1.5)
 
 
-def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Done) -> None:
+def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Smoke) -> None:
     values = {one["rule"]: one["value"] for one in smoke.record["thresholds"]}
     assert values.pop("rps >= 10/s") > 12  # five users who pause 0.3 s on average cannot make 17
     assert values.pop("fail_ratio <= 1%") == 0
@@ -98,23 +100,23 @@ def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Done) -> None:
     assert not values
 
 
-def test_the_record_is_what_its_schema_says(smoke: Done) -> None:
+def test_the_record_is_what_its_schema_says(smoke: Smoke) -> None:
     schema = json.loads((ROOT / "profiles" / "schema" / "run.json").read_text(encoding="utf-8"))
     jsonschema.validate(smoke.record, schema)
 
 
-def test_all_four_names_are_in_the_record_and_in_the_statistics(smoke: Done) -> None:
+def test_all_four_names_are_in_the_record_and_in_the_statistics(smoke: Smoke) -> None:
     table = (smoke.folder / "locust_stats.csv").read_text(encoding="utf-8")
     assert {one["name"] for one in smoke.record["endpoints"]} == NAMES
     assert all(name in table for name in NAMES)
 
 
-def test_every_report_is_in_the_folder(smoke: Done) -> None:
+def test_every_report_is_in_the_folder(smoke: Smoke) -> None:
     assert {path.name for path in smoke.folder.iterdir()} >= FILES
     assert all(path.stat().st_size for path in smoke.folder.iterdir())
 
 
-def test_the_console_block_has_its_form_and_the_folder_last(smoke: Done) -> None:
+def test_the_console_block_has_its_form_and_the_folder_last(smoke: Smoke) -> None:
     found = re.fullmatch(BLOCK, smoke.ended.output, re.DOTALL)
     assert found, smoke.ended.output
     assert int(found["total"]) == smoke.record["total"]["requests"]
@@ -123,11 +125,11 @@ def test_the_console_block_has_its_form_and_the_folder_last(smoke: Done) -> None
     assert Path(found["folder"]).name == smoke.folder.name
 
 
-def test_no_colours_go_into_files(smoke: Done) -> None:
+def test_no_colours_go_into_files(smoke: Smoke) -> None:
     assert "\x1b" not in smoke.ended.output + smoke.ended.errors
 
 
-def test_no_process_is_left_behind(smoke: Done) -> None:
+def test_no_process_is_left_behind(smoke: Smoke) -> None:
     wait_until_gone(smoke.family)
 
 
