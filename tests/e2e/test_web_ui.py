@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -110,7 +111,8 @@ def test_a_person_picks_a_profile_watches_it_and_stops_the_next_one(
     assert {rule: row[0] for rule, row in columns(seen["ended"]).items()} == shown
     assert [limit for _, limit, _, _ in columns(seen["ended"]).values()] == LIMITS
     requests = record["total"]["requests"]
-    assert seen["ended"][-2][0].startswith("Profile tiny: 10s of 10s · 4 users · ")
+    # Locust asks for the curve's end once a second, later on a busy machine.
+    assert re.match(r"Profile tiny: 1\ds of 10s · 4 users · ", seen["ended"][-2][0])
     assert seen["ended"][-2][0].endswith(f" · {requests} requests · 0 failed")
     assert seen["ended"][-1][0] == f"Results: {finished.relative_to(lab.folder)}"
 
