@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ from gauntlet import __version__, config, curves, scaffold
 from gauntlet import bench as quick
 from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
-from gauntlet.systems import SYSTEMS
+from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
 from gauntlet.text import nearest
@@ -69,7 +70,7 @@ def run(
         config.load_environment(env)
     if profile:
         config.load_profile(profile, chosen)
-    elif mode == "headless" and not _planned(locust_options):
+    elif mode == "headless" and not _planned(locust_options, chosen):
         raise UsageError(
             "run: expected --profile NAME or -t TIME with --mode headless, got neither"
         )
@@ -170,7 +171,10 @@ def list_all(as_json: bool, name: str) -> None:
         console,
         "Environments",
         ["name", "target", "description"],
-        [[n, str(e.targets.get(system.name, "—")), e.description] for n, e in environments.items()],
+        [
+            [n, _told(e.targets.get(system.name, "—")), e.description]
+            for n, e in environments.items()
+        ],
     )
     _print(
         console,
@@ -221,6 +225,13 @@ def init(folder: Path) -> None:
     )
 
 
+def _told(target: str | Mapping[str, str]) -> str:
+    """An address, or several by name."""
+    if isinstance(target, str):
+        return target
+    return ", ".join(f"{name} {address}" for name, address in target.items())
+
+
 def _print(console: Console, title: str, heads: list[str], rows: list[list[str]]) -> None:
     table = Table(*heads, title=title, title_justify="left")
     for row in rows:
@@ -228,9 +239,11 @@ def _print(console: Console, title: str, heads: list[str], rows: list[list[str]]
     console.print(table)
 
 
-def _planned(options: tuple[str, ...]) -> bool:
-    """Whether options for locust give the run an end."""
-    return any(one.startswith(("-t", "--run-time", "-i", "--iterations")) for one in options)
+def _planned(options: tuple[str, ...], system: System) -> bool:
+    """Whether options for locust, or the system's variables, give the run an end."""
+    ends = ("-t", "--run-time", "-i", "--iterations", "--total-iterations")
+    by_variable = "total_iterations" in config.option_defaults(system)
+    return by_variable or any(one.startswith(ends) for one in options)
 
 
 def _shown(path: Path) -> str:

@@ -126,6 +126,19 @@ def test_without_a_number_the_load_goes_on(walrus: Walrus) -> None:
     assert walrus.lab.record["iterations"] is None
 
 
+def test_a_number_of_blobs_is_a_plan_for_gauntlet_run(walrus: Walrus) -> None:
+    (address,) = walrus.target()
+    command = [sys.executable, "-m", "gauntlet", "run", "walrus", "--url", address]
+    process = walrus.lab.start(*command, variables=SMALL | {"BLOBS_NUM": "4"})
+    assert process.end().code == 0
+    assert len(walrus.summary) == 4
+    again = walrus.lab.start(*command).end()
+    assert again.code == 2
+    assert again.mistakes == [
+        "run: expected --profile NAME or -t TIME with --mode headless, got neither"
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "there"), [("false", False), ("False", False), ("true", True), ("", True)]
 )
