@@ -55,9 +55,9 @@ bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets -o requirements.lock
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --group dev \
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --group dev \
 	  -c requirements.lock -o requirements-dev.lock
 
 wheel: setup  ## build the wheel by way of the sdist, into dist/

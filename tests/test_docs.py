@@ -226,6 +226,7 @@ class Stage:
         variables = {
             "HOME": str(self.folder),
             "MAKEFLAGS": "",
+            "MAKELEVEL": "",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LOCUST_WEB_HOST": "127.0.0.1",
             "LOCUST_MASTER_BIND_HOST": "127.0.0.1",
@@ -264,7 +265,8 @@ class Stage:
 
     def results(self, command: str) -> Path:
         """The folder of results of the command's run."""
-        return self.folder / self.ended(command).output.strip().rpartition("Results: ")[2]
+        found = re.findall(r"^Results: (.+)$", self.ended(command).output, re.MULTILINE)
+        return self.folder / found[-1]
 
     def close(self) -> None:
         """End every process that is still there."""
