@@ -6,7 +6,7 @@ committed JSON Schemas from them.
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -33,7 +33,7 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def _refuse(mistakes: list[str]) -> None:
+def refuse(mistakes: list[str]) -> None:
     """Let a validator say all that is wrong at once, a line each."""
     if mistakes:
         raise ValueError("\n".join(mistakes))
@@ -111,7 +111,7 @@ class Profile(Model):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        _refuse([*self._disagreements()])
+        refuse([*self._disagreements()])
         return self
 
     def _disagreements(self) -> Iterator[str]:
@@ -189,73 +189,13 @@ WaitTime = Annotated[
 ]
 
 Weight = Annotated[int, Field(ge=0, le=1_000_000)]
-Side = Annotated[int, Field(ge=1, le=65_535)]
 
 
-def _two(value: Any) -> Any:
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        got = f"a list of {len(value)}" if isinstance(value, list | tuple) else shown(value)
-        raise ValueError(f"expected width and height such as [640, 480], got {got}")
-    return value
-
-
-ImageSize = Annotated[tuple[Side, Side], Field(strict=False), BeforeValidator(_two)]
-"""Width and height in pixels."""
-
-
-class PredictWeights(Model):
-    """How often each task of predict is chosen."""
-
-    health: Weight
-    predict: Weight
-    image: Weight
-    large: Weight
+class Weights(Model):
+    """How often each task of a system is chosen."""
 
     @model_validator(mode="after")
     def _any(self) -> Self:
         if not sum(self.model_dump().values()):
             raise ValueError("expected a weight above 0, got 0 for all")
-        return self
-
-
-SizeName = Literal["small", "medium", "large", "xlarge"]
-
-
-class Pictures(Model):
-    """The pool of pictures that uploads are made of."""
-
-    count: int = Field(default=8, ge=1, le=10_000)
-    quality: int = Field(default=85, ge=1, le=100)
-    folder: str | None = None
-
-
-class PredictMix(Model):
-    """Weights, wait time and pictures of predict."""
-
-    weights: PredictWeights
-    wait: Literal["original"] | WaitTime
-    image_sizes: dict[SizeName, ImageSize]
-    sizes: dict[Literal["predict", "image", "large"], SizeName]
-    pictures: Pictures = Pictures()
-
-    @property
-    def seconds(self) -> Interval:
-        """The wait time; `original` is the 1 to 3 seconds of the original tester."""
-        return Interval(low=1.0, high=3.0) if self.wait == "original" else self.wait
-
-    def size_of(self, task: Literal["predict", "image", "large"]) -> tuple[int, int]:
-        """Width and height of the pictures that a task uploads."""
-        return self.image_sizes[self.sizes[task]]
-
-    @model_validator(mode="after")
-    def _sizes_exist(self) -> Self:
-        known = ", ".join(self.image_sizes) or "the image_sizes"
-        chosen = {task: self.sizes.get(task) for task in ("predict", "image", "large")}
-        _refuse(
-            [
-                f"sizes.{task}: expected one of {known}, got {shown(name)}"
-                for task, name in chosen.items()
-                if name not in self.image_sizes
-            ]
-        )
         return self

@@ -8,7 +8,7 @@ import pytest
 
 from gauntlet import config
 from gauntlet.errors import UsageError
-from gauntlet.models import PredictMix
+from gauntlet.mixes import PredictMix
 from gauntlet.systems import SYSTEMS
 
 PREDICT = SYSTEMS["predict"]

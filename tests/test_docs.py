@@ -266,7 +266,7 @@ class Stage:
     def results(self, command: str) -> Path:
         """The folder of results of the command's run."""
         found = re.findall(r"^Results: (.+)$", self.ended(command).output, re.MULTILINE)
-        return self.folder / found[-1]
+        return self.folder / str(found[-1])
 
     def close(self) -> None:
         """End every process that is still there."""

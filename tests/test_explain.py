@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gauntlet.documents import dotted
 from gauntlet.explain import explain
-from gauntlet.models import Environment, PredictMix, Profile
+from gauntlet.mixes import PredictMix
+from gauntlet.models import Environment, Profile
 
 
 def _even(number: int) -> int:

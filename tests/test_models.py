@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from gauntlet.curves import Phase
 from gauntlet.documents import read, validate
 from gauntlet.errors import UsageError
-from gauntlet.models import Environment, Interval, Model, PredictMix, Profile
+from gauntlet.mixes import PredictMix
+from gauntlet.models import Environment, Interval, Model, Profile
 
 PROFILE = """\
 description: d

@@ -10,7 +10,7 @@ import gevent
 from gauntlet.clients import walrus as api
 from gauntlet.clients.http import HttpError, HttpResponse
 from gauntlet.errors import WrongAnswer
-from gauntlet.mixes import Patience
+from gauntlet.mixes.walrus import Patience
 
 R = TypeVar("R", bound=HttpResponse)
 

@@ -20,7 +20,7 @@ from locust import tag, task
 from gauntlet.clients import predict as api
 from gauntlet.clients.http import Deadlines, HttpClient, HttpError, HttpResponse, Rules
 from gauntlet.errors import WrongAnswer
-from gauntlet.models import PredictMix
+from gauntlet.mixes import PredictMix
 from gauntlet.payloads.pictures import Picture, PicturePool
 from gauntlet.user import Preparation, SuiteUser, wait, weigh
 

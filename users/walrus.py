@@ -27,7 +27,7 @@ from gauntlet.clients import walrus as api
 from gauntlet.clients.http import Deadlines, HttpClient, HttpResponse, Rules
 from gauntlet.errors import UsageError
 from gauntlet.measure.outcomes import outcome_of
-from gauntlet.mixes import Token, WalrusMix
+from gauntlet.mixes.walrus import Token, WalrusMix
 from gauntlet.payloads.blobs import Blob, BlobPool, Run
 from gauntlet.report.walrus import CACHED, FIRST, BlobSummary, Row
 from gauntlet.report.walrus_lines import Lines

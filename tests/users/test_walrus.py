@@ -19,7 +19,7 @@ from gauntlet.clients import walrus as api
 from gauntlet.clients.http import HttpClient
 from gauntlet.errors import UsageError
 from gauntlet.measure.outcomes import outcome_of
-from gauntlet.mixes import Patience, WalrusMix
+from gauntlet.mixes.walrus import Patience, WalrusMix
 from gauntlet.report.walrus import BlobSummary
 from gauntlet.user import Preparation
 from tests.clients.torture import PATIENCE_S

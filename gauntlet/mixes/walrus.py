@@ -1,19 +1,17 @@
-"""What the users of each system do: the models of `profiles/<system>/mix.yaml`."""
+"""What the users of walrus do."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gauntlet.models import Duration, Interval, Model, PredictMix, WaitTime, Weight
-
-__all__ = ["PredictMix", "WalrusMix"]
+from gauntlet.models import Duration, Interval, Model, WaitTime, Weight, Weights
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Kilobytes = Annotated[int, Field(ge=1, le=14_257_356)]
 """KiB; the most is what the protocol can encode."""
 
 
-class WalrusWeights(Model):
+class WalrusWeights(Weights):
     """How often each task of walrus is chosen."""
 
     roundtrip: Weight
@@ -22,12 +20,6 @@ class WalrusWeights(Model):
     range: Weight = 0
     byte_range: Weight = 0
     quilt: Weight = 0
-
-    @model_validator(mode="after")
-    def _any(self) -> Self:
-        if not sum(self.model_dump().values()):
-            raise ValueError("expected a weight above 0, got 0 for all")
-        return self
 
 
 class Blobs(Model):

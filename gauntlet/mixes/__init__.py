@@ -1,0 +1,6 @@
+"""What the users of each system do: the models of `profiles/<system>/mix.yaml`."""
+
+from gauntlet.mixes.predict import PredictMix
+from gauntlet.mixes.walrus import WalrusMix
+
+__all__ = ["PredictMix", "WalrusMix"]
