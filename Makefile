@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo fmt check schema test e2e bench-predict bench-http bench-measure bench-walrus lock wheel clean
+.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,11 +35,18 @@ check: setup  ## format, lint, types, spelling, YAML, schemas
 schema: setup  ## write the JSON Schemas of profiles/ and of the run record
 	$(BIN)/python -m gauntlet.schemas
 
+# Most of what end-to-end tests do is wait, so three lots run side by side.
 test: check  ## all checks and every test
-	$(BIN)/python -m pytest -q
+	$(MAKE) --no-print-directory -j 3 --output-sync=target unit e2e documents
+
+unit: setup  ## only the tests that start no Locust process
+	$(BIN)/python -m pytest -q -m 'not e2e'
 
 e2e: setup  ## only the tests that start real Locust processes
-	$(BIN)/python -m pytest -q -m e2e
+	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py
+
+documents: setup  ## only the tests that run what the documents say
+	$(BIN)/python -m pytest -q -m e2e tests/test_docs.py
 
 bench-predict: setup  ## requests per CPU-second of PredictUser next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.predict
