@@ -15,6 +15,7 @@ import sys
 import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,10 +159,8 @@ def serves(command: str) -> bool:
 
 def shortened(command: str, address: str) -> str:
     """What is run for a command: no installation, no minutes, no address but the given one."""
-    if command == "make demo":
-        return "make -o .venv/installed demo"
     if command.startswith("make "):
-        return f"{command} -n -o .venv/installed"
+        return "make -o .venv/installed demo" if command == "make demo" else f"{command} -n"
     for long, short in SHORTER:
         command = command.replace(long, short)
     return OWN_SERVICE.sub(address, command)
@@ -201,7 +200,8 @@ class Stage:
         for name in ("users", "shapes"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        shutil.copy(ROOT / "Makefile", folder)
+        for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+            (folder / name).symlink_to(ROOT / name)
         for name in ("locustfiles", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
         mix = yaml.safe_load((folder / "profiles/predict/mix.yaml").read_text())
@@ -520,7 +520,7 @@ def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = [
         *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["targets"],
+        *chain.from_iterable(project["project"]["optional-dependencies"].values()),
         *project["dependency-groups"]["dev"],
     ]
     names = {re.split(r"[<>=\[; ]", one)[0] for one in wanted}
