@@ -28,7 +28,8 @@ check: setup  ## format, lint, types, spelling, YAML, schemas
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/yamllint --strict profiles
+	$(BIN)/yamllint --strict profiles k8s docker-compose.yml
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/gauntlet check
 	$(BIN)/python -m gauntlet.schemas --check
 
@@ -66,6 +67,8 @@ lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --group dev \
 	  -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" --group build -c requirements-dev.lock -o requirements-build.lock
 
 wheel: setup  ## build the wheel by way of the sdist, into dist/
 	$(BIN)/python -m build --no-isolation

@@ -61,6 +61,21 @@ ELSEWHERE = {
     f"pip install 'dist/locust_gauntlet-{gauntlet.__version__}-py3-none-any.whl[targets]'": (
         "tests/test_wheel.py::test_gauntlet_run_works_in_an_empty_folder"
     ),
+    "docker build -t gauntlet .": (
+        "tests/test_containers.py::test_all_that_the_image_installs_is_locked_with_hashes"
+    ),
+    "docker run -p 127.0.0.1:8089:8089 gauntlet": (
+        "tests/test_containers.py::test_the_image_knows_its_variables_and_has_its_locustfile"
+    ),
+    "docker compose up --scale worker=4": (
+        "tests/test_containers.py::test_a_service_says_nothing_that_is_unknown"
+    ),
+    "kubectl apply -k k8s/overlays/smoke-job": (
+        "tests/test_containers.py::test_an_overlay_has_no_faults"
+    ),
+    "kubectl -n gauntlet logs --follow job/locust-master": (
+        "tests/test_containers.py::test_the_job_that_is_followed_is_there"
+    ),
     "gauntlet init mine": "tests/test_wheel.py::test_gauntlet_init_makes_a_folder_that_runs",
 }
 EXIT_CODES = {"gauntlet run predict --profile smoke --env production": ExitCode.USAGE}
@@ -76,10 +91,6 @@ class Row(NamedTuple):
     original: str
     ours: str
     note: str
-
-    @property
-    def follows(self) -> bool:
-        return self.ours.endswith("(follows)")
 
 
 def blocks(document: Path, *languages: str) -> list[str]:
@@ -317,7 +328,8 @@ def test_a_command_that_serves_does_so_until_it_is_interrupted(command: str, sta
 
 @pytest.mark.e2e
 @pytest.mark.parametrize(
-    ("command", "row"), [(row.ours, row) for row in RUNNABLE if not row.follows]
+    ("command", "row"),
+    [(row.ours, row) for row in RUNNABLE if row.ours not in ELSEWHERE],
 )
 def test_a_command_of_the_originals_has_its_like(command: str, row: Row, stage: Stage) -> None:
     ended = serve(stage, command) if serves(command) else stage.ended(command)
@@ -396,13 +408,6 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
         "Walrus: result file",
         "Walrus: console",
     ]
-
-
-@pytest.mark.parametrize("row", [row for row in RUNNABLE if row.follows], ids=str)
-def test_what_follows_is_not_there_yet(row: Row) -> None:
-    program, _, command = row.ours.removesuffix(" (follows)").partition(" ")
-    there = command in cli.gauntlet.commands if program == "gauntlet" else (ROOT / program).exists()
-    assert not there, "it is there: say so in docs/from-the-originals.md"
 
 
 @pytest.mark.parametrize("row", [row for row in KEYS if ".yaml" in row.ours], ids=str)

@@ -1,0 +1,200 @@
+"""What must agree in Kubernetes manifests, and no schema can see.
+
+`faults(documents)` is a line per mistake: a name that leads nowhere, an option or a variable that
+Locust does not know, a pod that would not be admitted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
+from locust.argument_parser import get_parser
+
+from gauntlet import options
+
+Manifest = Mapping[str, Any]
+
+VERSIONS = "1.31", kubernetes_validate.latest_version()
+DRAIN_S = 5
+"""Seconds that reports take after the last request."""
+
+
+def faults(documents: Sequence[Manifest]) -> list[str]:
+    """All mistakes in the manifests of one overlay."""
+    pods = {_label(one): one["spec"]["template"] for one in documents if "template" in _spec(one)}
+    found = [*_against_schemas(documents), *_services(documents, pods)]
+    for name, pod in pods.items():
+        found += [f"{name}: {mistake}" for mistake in _pod(pod["spec"], documents)]
+    for one in documents:
+        if "template" in _spec(one):
+            found += [f"{_label(one)}: {mistake}" for mistake in _workload(one)]
+    return found
+
+
+def _label(document: Manifest) -> str:
+    return f"{document['kind']}/{document['metadata']['name']}"
+
+
+def _spec(document: Manifest) -> Manifest:
+    spec: Manifest = document.get("spec", {})
+    return spec
+
+
+def _against_schemas(documents: Sequence[Manifest]) -> Iterator[str]:
+    for document in documents:
+        for version in VERSIONS:
+            try:
+                kubernetes_validate.validate(document, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                yield f"{_label(document)}: Kubernetes {version}: {error.message}"
+
+
+def _services(documents: Sequence[Manifest], pods: Mapping[str, Manifest]) -> Iterator[str]:
+    for service in (one for one in documents if one["kind"] == "Service"):
+        wanted = service["spec"]["selector"].items()
+        chosen = [pod for pod in pods.values() if wanted <= pod["metadata"]["labels"].items()]
+        if not chosen:
+            yield f"{_label(service)}: its selector chooses no pod"
+        ports = {name for pod in chosen for name in _ports(pod["spec"])}
+        for port in service["spec"]["ports"]:
+            if port["targetPort"] not in ports:
+                yield f"{_label(service)}: no pod has the port {port['targetPort']}"
+
+
+def _ports(pod: Manifest) -> set[str]:
+    return {port["name"] for one in pod["containers"] for port in one.get("ports", ())}
+
+
+def _workload(document: Manifest) -> Iterator[str]:
+    spec, pod = document["spec"], document["spec"]["template"]
+    wanted = spec.get("selector", {}).get("matchLabels", {}).items()
+    if not wanted <= pod["metadata"]["labels"].items():
+        yield "its selector does not match its pods' labels"
+    policy = pod["spec"].get("restartPolicy", "Always")
+    if document["kind"] == "Job" and policy == "Always":
+        yield "a Job's pods may not restart always"
+    if document["kind"] == "Job" and len(document["metadata"]["name"]) > 63:
+        yield "a Job's name has at most 63 characters"
+
+
+def _pod(pod: Manifest, documents: Sequence[Manifest]) -> Iterator[str]:
+    there = {(one["kind"], one["metadata"]["name"]) for one in documents}
+    volumes = {volume["name"] for volume in pod.get("volumes", ())}
+    account = pod.get("serviceAccountName")
+    if account and ("ServiceAccount", account) not in there:
+        yield f"no ServiceAccount {account}"
+    for kind, name in _references(pod):
+        if (kind, name) not in there:
+            yield f"no {kind} {name}"
+    if not pod.get("securityContext", {}).get("runAsNonRoot"):
+        yield "may run as root"
+    for container in pod["containers"]:
+        for mount in container.get("volumeMounts", ()):
+            if mount["name"] not in volumes:
+                yield f"no volume {mount['name']}"
+        yield from _probes(container)
+        yield from _restricted(container)
+        yield from _resources(container)
+        yield from _locust(container, pod, documents)
+
+
+def _references(pod: Manifest) -> Iterator[tuple[str, str]]:
+    """The ConfigMaps and Secrets that a pod cannot start without."""
+    for volume in pod.get("volumes", ()):
+        if "configMap" in volume:
+            yield "ConfigMap", volume["configMap"]["name"]
+        if "secret" in volume and not volume["secret"].get("optional"):
+            yield "Secret", volume["secret"]["secretName"]
+    for container in pod["containers"]:
+        for source in container.get("envFrom", ()):
+            if "configMapRef" in source:
+                yield "ConfigMap", source["configMapRef"]["name"]
+        for variable in container.get("env", ()):
+            reference = variable.get("valueFrom", {}).get("secretKeyRef")
+            if reference and not reference.get("optional"):
+                yield "Secret", reference["name"]
+
+
+def _probes(container: Manifest) -> Iterator[str]:
+    names = {port["name"] for port in container.get("ports", ())}
+    for kind in ("readinessProbe", "livenessProbe", "startupProbe"):
+        for way in ("tcpSocket", "httpGet"):
+            port = container.get(kind, {}).get(way, {}).get("port")
+            if isinstance(port, str) and port not in names:
+                yield f"{kind} names an unknown port {port}"
+
+
+def _restricted(container: Manifest) -> Iterator[str]:
+    """What the level `restricted` of PodSecurity asks of a container."""
+    context = container.get("securityContext", {})
+    if context.get("allowPrivilegeEscalation") is not False:
+        yield "may gain privileges"
+    if context.get("capabilities", {}).get("drop") != ["ALL"]:
+        yield "keeps capabilities"
+    if not context.get("readOnlyRootFilesystem"):
+        yield "may write to its root"
+
+
+def _resources(container: Manifest) -> Iterator[str]:
+    resources = container.get("resources", {})
+    limits, requests = resources.get("limits", {}), resources.get("requests", {})
+    if "cpu" in limits:
+        yield "a CPU limit would look like a slow target"
+    for what in ("cpu", "memory"):
+        if what not in requests:
+            yield f"asks for no {what}"
+        elif what in limits and _quantity(requests[what]) > _quantity(limits[what]):
+            yield f"asks for more {what} than its limit"
+
+
+def _quantity(text: str) -> float:
+    units = {"m": 1e-3, "Mi": 2.0**20, "Gi": 2.0**30}
+    for unit, factor in units.items():
+        if text.endswith(unit):
+            return float(text.removesuffix(unit)) * factor
+    return float(text)
+
+
+def _locust(container: Manifest, pod: Manifest, documents: Sequence[Manifest]) -> Iterator[str]:
+    variables = dict(_variables(container, documents))
+    yield from unknown_variables(variables)
+    yield from unknown_options(container.get("args", ()))
+    grace = pod.get("terminationGracePeriodSeconds", 30)
+    if float(variables.get("LOCUST_STOP_TIMEOUT", 0)) + DRAIN_S > grace:
+        yield f"is killed after {grace} s, before its requests have ended"
+
+
+def _variables(container: Manifest, documents: Sequence[Manifest]) -> Iterator[tuple[str, str]]:
+    maps = {
+        one["metadata"]["name"]: one.get("data", {})
+        for one in documents
+        if one["kind"] == "ConfigMap"
+    }
+    for source in container.get("envFrom", ()):
+        yield from maps.get(source.get("configMapRef", {}).get("name"), {}).items()
+    for variable in container.get("env", ()):
+        yield variable["name"], variable.get("value", "")
+
+
+def unknown_variables(variables: Mapping[str, str]) -> Iterator[str]:
+    """Variables that look like Locust's and that nobody reads: Locust ignores them silently."""
+    known = {action.env_var for action in _parser()._actions if getattr(action, "env_var", None)}
+    for name in variables:
+        if name.startswith("LOCUST_") and name not in known:
+            yield f"nobody reads the variable {name}"
+
+
+def unknown_options(arguments: Sequence[str]) -> Iterator[str]:
+    """Arguments that Locust's own parser, with our options, does not take."""
+    try:
+        _, unknown = _parser().parse_known_args([*arguments], env_vars={})
+    except SystemExit:
+        unknown = [" ".join(arguments)]
+    for argument in unknown:
+        yield f"Locust knows no option {argument}"
+
+
+def _parser() -> Any:
+    parser = get_parser(default_config_files=[])
+    options.add(parser)
+    return parser
