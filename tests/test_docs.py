@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 import gauntlet
-from gauntlet import cli, config, thresholds
+from gauntlet import config, thresholds
 from gauntlet.clients import predict
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
