@@ -12,8 +12,10 @@ RUN python3 -m venv /opt/venv \
  && /opt/build/bin/python -m pip install --require-hashes --no-deps -r requirements-build.lock
 COPY . .
 RUN /opt/build/bin/python -m pip wheel --no-build-isolation --no-deps --wheel-dir /opt/wheel . \
- && /opt/venv/bin/python -m pip install --no-deps /opt/wheel/*.whl \
- && /opt/venv/bin/gauntlet init /home/locust \
+ && /opt/venv/bin/python -m pip install --no-deps /opt/wheel/*.whl
+# Elsewhere: in a checkout `init` would take the checkout's own locustfiles.
+WORKDIR /
+RUN /opt/venv/bin/gauntlet init /home/locust \
  && /opt/venv/bin/python -m compileall -q /opt/venv
 
 FROM ${BASE_IMAGE}
