@@ -1,0 +1,185 @@
+"""The judge: the part of a single process, or of the master, that plans runs and ends them.
+
+test_start    payloads are made, a new judged run begins
+test_stop     verdict and reports
+quitting      the exit code, before and after all other listeners
+quit          the console block, after Locust's own tables
+"""
+
+import random
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import log
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from gauntlet import signals
+from gauntlet.exitcodes import ExitCode
+from gauntlet.extras import Extras
+from gauntlet.fleet import Ledger
+from gauntlet.iterating import Iterations
+from gauntlet.measure.recorder import Recorder
+from gauntlet.phases import Phases
+from gauntlet.planning import Planner
+from gauntlet.preflight import preflight
+from gauntlet.preparing import Preparing
+from gauntlet.report import console, webtab
+from gauntlet.report.record import RunRecord
+from gauntlet.run import Run
+from gauntlet.thresholds import Threshold
+from gauntlet.worker import FORWARDED, Worker
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What measures in this process."""
+
+    recorder: Recorder
+    extras: Extras
+    phases: Phases
+    iterations: Iterations
+    preparing: Preparing
+
+
+class Judge:
+    """The run that goes on, or the record of the last one."""
+
+    def __init__(self, environment: Environment, worker: Worker, instruments: Instruments) -> None:
+        self.run: Run | None = None
+        self.record: RunRecord | None = None
+        self.folder: Path | None = None
+        self._environment = environment
+        assert environment.parsed_options is not None
+        self._parsed = environment.parsed_options
+        self._worker = worker
+        self._instruments = instruments
+        self._code: int | None = None
+        self._preflight: list[str] = []
+        self._planner = Planner(environment, worker)
+        runner = environment.runner
+        self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
+        if environment.web_ui is not None:
+            webtab.install(environment.web_ui, self)
+        if environment.web_ui is None or self._parsed.autostart:
+            self.get_ready(environment.host)
+        self._connect()
+
+    def rules(self) -> list[Threshold]:
+        """The rules that judge the next run."""
+        return self._planner.rules()
+
+    def get_ready(self, host: str | None) -> None:
+        """Prepare a run against `host` before its clock starts; raise what speaks against it.
+
+        The payloads are made here, so that a missing folder of pictures ends nothing half-way.
+        """
+        address, options = self._planner.aim(host), self._planner.options
+        self._parsed.seed = random.getrandbits(63) if options.seed is None else options.seed
+        self._worker.prepare()
+        self._preflight = preflight(self._environment, address, options.preflight)
+
+    def hold(self) -> None:
+        """A run is about to begin: no user comes before its payloads are made."""
+        if shape := self._planner.shape:
+            shape.hold()
+        self._planner.fill_in()
+
+    def begin(self) -> None:
+        """Begin a judged run; its clock starts when all workers are ready."""
+        parts, shape = self._instruments, self._planner.shape
+        self.record = None
+        self.run = Run(
+            self._environment,
+            self._planner.plan(self._preflight),
+            parts.recorder,
+            self._ledger,
+            parts.iterations,
+            parts.extras,
+        )
+        if isinstance(self._environment.runner, MasterRunner):
+            parts.preparing.ask({name: getattr(self._parsed, name, None) for name in FORWARDED})
+        if self.run is not None:
+            self.run.start_clock()
+        if shape:
+            shape.release()
+        parts.phases.begin(shape)
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        events = self._environment.events
+        events.test_stopping.add_listener(self._stopping)
+        events.test_stop.add_listener(self._stop)
+        events.quitting.add_listener(self._quit)
+        # Fired last: a locustfile's own listener may set another code, but not turn red to green.
+        events.quitting._handlers.insert(0, self._insist)
+        events.quit.add_listener(self._last_words)
+        signals.end_in_order(self._interruption)
+
+    def _stopping(self, **_: Any) -> None:
+        if self.run is not None:
+            self.run.stop_clock()
+
+    def _stop(self, **_: Any) -> None:
+        run, runner = self.run, self._environment.runner
+        if run is None or run.ended:
+            return
+        self._instruments.phases.end()
+        iterated = self._instruments.iterations.complete
+        iterated = iterated or getattr(runner, "iteration_target_reached", False)
+        try:
+            self.record = run.finish(stopped_early=not iterated)
+        finally:
+            self.folder, self.run = run.folder, None
+        if self._environment.web_ui is not None:
+            console.write(self.record, str(self.folder))
+        elif isinstance(runner, MasterRunner):
+            # Locust goes on waiting where the last worker was lost; twice does no harm.
+            quit_runner = runner.quit
+            gevent.spawn(lambda: quit_runner())
+
+    def _quit(self, **_: Any) -> None:
+        environment = self._environment
+        if self.run is not None and not self.run.ended and environment.runner is not None:
+            environment.runner.stop()
+            self._stop()  # a runner that still prepares its start tells nobody of its stop
+        while self.run is not None:
+            gevent.sleep(0.05)  # another greenlet judges it
+        self._planner.close()
+        if self.record is None:
+            if environment.web_ui is None:
+                self._code = _no_run() if self.folder is None else ExitCode.INVALID
+                environment.process_exit_code = self._code
+            return
+        code, judged = self.record.outcome.exit_code, bool(self.record.thresholds)
+        if code == ExitCode.PASS and log.unhandled_greenlet_exception:
+            return  # something broke on the way; Locust's own code for that stands
+        if judged or code == ExitCode.INVALID:
+            environment.process_exit_code = self._code = code
+
+    def _insist(self, **_: Any) -> None:
+        if self._code and not self._environment.process_exit_code:
+            self._environment.process_exit_code = self._code
+
+    def _last_words(self, **_: Any) -> None:
+        if self.record is not None and self._environment.web_ui is None:
+            stream = sys.stderr if self._parsed.json else sys.stdout
+            console.write(self.record, str(self.folder), stream)
+
+    def _interruption(self) -> BaseException | None:
+        if self.run is not None and self.run.ended:
+            return None  # its judgement comes first
+        begun = self.run is not None or self.record is not None
+        if begun or self._environment.web_ui is not None:
+            return KeyboardInterrupt()
+        return SystemExit(_no_run())
+
+
+def _no_run() -> ExitCode:
+    """Say that a process which was to make load ends without any; gives back its exit code."""
+    print("no request was made: stopped before the load began", file=sys.stderr)
+    return ExitCode.INVALID

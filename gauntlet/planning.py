@@ -1,0 +1,157 @@
+"""What the judging process reads before a run: options, shape, target, rules; makes the plan."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+from locust.env import Environment
+
+from gauntlet import config, options
+from gauntlet.addresses import Target, check_address, resolve, targets
+from gauntlet.embedded import EmbeddedTarget
+from gauntlet.report import files
+from gauntlet.run import Plan
+from gauntlet.shape import ProfileShape, shape_for
+from gauntlet.systems import System
+from gauntlet.thresholds import Threshold, override
+from gauntlet.user import SuiteUser
+from gauntlet.worker import ADDRESSES, Worker
+
+logger = logging.getLogger(__name__)
+
+_CURVE = {"num_users": "-u", "spawn_rate": "-r", "run_time": "-t"}
+"""Options of Locust that a profile makes meaningless."""
+
+
+class Planner:
+    """What was asked for; raises UsageError where that is wrong."""
+
+    def __init__(self, environment: Environment, worker: Worker) -> None:
+        self._environment = environment
+        assert environment.parsed_options is not None
+        self._parsed = environment.parsed_options
+        self._worker = worker
+        self._label: str | None = None
+        self._embedded: EmbeddedTarget | None = None
+        self.system = worker.system
+        self.options = options.read(self._parsed)
+        if self.options.wait is not None and worker.mix is not None:
+            worker.mix = worker.mix.model_copy(update={"wait": self.options.wait})
+        worker.configure()
+        files.check_writable(self.options.results)
+        self._choose_shape()
+        self.target = self._find_target()
+        if self.target.address and not environment.host:
+            environment.host = self.target.address
+        worker.forward()
+
+    @property
+    def shape(self) -> ProfileShape | None:
+        """The profile's shape that drives the users, if one does."""
+        shape = self._environment.shape_class
+        return shape if isinstance(shape, ProfileShape) else None
+
+    def rules(self) -> list[Threshold]:
+        """The profile's thresholds with those given by hand over them."""
+        profile = self.shape.plan if self.shape else None
+        return override(list(profile.thresholds) if profile else [], list(self.options.rules))
+
+    def aim(self, host: str | None) -> str | None:
+        """Take up the address that load will go to, `host` or the target's; refuse a wrong one."""
+        address = host or self.target.address
+        addresses = self.target.named(self.system, address) if self.system and address else {}
+        for where, one, system in self._addresses(address, addresses):
+            check_address(one, system, self.options.allow_protected, where)
+        setattr(self._parsed, ADDRESSES, addresses)
+        return address
+
+    def fill_in(self) -> None:
+        """Fill what the web form left empty: the host, and Locust's label with the profile."""
+        environment, profile = self._environment, self.shape.profile if self.shape else None
+        environment.host = environment.host or self.target.address
+        if environment.profile in (None, "", self._label):
+            environment.profile = profile
+        self._label = profile
+
+    def plan(self, preflight: Sequence[str]) -> Plan:
+        """The plan of the run that begins now."""
+        shape, environment = self.shape, self._environment
+        given = environment.host == self.target.address
+        return Plan(
+            system=self.system.name if self.system else None,
+            profile_name=shape.profile if shape else None,
+            profile=shape.plan if shape else None,
+            environment=self.target.environment if given else None,
+            target=environment.host or "by user class",
+            rules=self.rules(),
+            planned=shape.plan.duration if shape else self._run_time(),
+            results=self.options.results,
+            seed=self._parsed.seed,
+            mix=self._worker.mix,
+            preflight=preflight,
+            addresses=getattr(self._parsed, ADDRESSES, {}),
+        )
+
+    def close(self) -> None:
+        """End the targets that were started."""
+        if self._embedded is not None:
+            self._embedded.stop()
+
+    def _find_target(self) -> Target:
+        target = resolve(self.system, self._environment, self.options.environment)
+        if not target.embedded:
+            return target
+        assert self.system is not None
+        names = self.system.addresses
+        self._embedded = EmbeddedTarget(
+            self.system.target, self.system.target_options, max(len(names), 1)
+        )
+        if not names:
+            return Target(self._embedded.addresses[0], "embedded")
+        found = dict(zip(names, self._embedded.addresses, strict=True))
+        return targets(self.system, found, "embedded")
+
+    def _addresses(
+        self, address: str | None, named: Mapping[str, str]
+    ) -> Iterator[tuple[str, str, System | None]]:
+        """Where it was given and what load will go to; without any, those of the user classes."""
+        if address:
+            given = config.given_addresses(self.system)
+            for name, one in named.items():
+                by_variable = given.get(name) == one
+                yield config.variable_of(name) if by_variable else "host", one, self.system
+            if not named:
+                yield "host", address, self.system
+            return
+        for user in self._environment.user_classes:
+            if user.host:
+                yield "host", user.host, self.system if issubclass(user, SuiteUser) else None
+
+    def _choose_shape(self) -> None:
+        environment = self._environment
+        shapes = {name: shape_for(name, self.system) for name in config.profile_names(self.system)}
+        if isinstance(environment.shape_class, ProfileShape):
+            environment.shape_class.system = self.system
+        if self.options.profile:
+            chosen = shapes.get(self.options.profile) or shape_for(
+                self.options.profile, self.system
+            )
+            environment.shape_class = chosen
+            self._warn_of_curve_options()
+        if isinstance(environment.shape_class, ProfileShape):
+            environment.shape_class.runner = environment.runner
+            _ = environment.shape_class.plan  # read now: a mistake in it ends the process here
+        environment.available_shape_classes = {
+            **(environment.available_shape_classes or {}),
+            **shapes,
+        }
+
+    def _warn_of_curve_options(self) -> None:
+        given = [option for name, option in _CURVE.items() if getattr(self._parsed, name)]
+        if given:
+            outranked = ", ".join(given)
+            logger.warning("%s: the profile %s outranks it", outranked, self.options.profile)
+
+    def _run_time(self) -> float | None:
+        """Seconds of `-t`; None where another shape decides or the load goes on until stopped."""
+        seconds = self._parsed.run_time
+        return float(seconds) if seconds and self._environment.shape_class is None else None

@@ -1,0 +1,23 @@
+"""SIGTERM and Ctrl-C end a Locust process in order, whatever Locust is about."""
+
+import signal
+from collections.abc import Callable
+
+import gevent
+
+
+def end_in_order(interruption: Callable[[], BaseException | None]) -> None:
+    """Raise in this greenlet, the main one, what `interruption` gives; None lets it go on.
+
+    Locust hears SIGTERM only after a headless profile has ended, and neither in order while a
+    master waits for its workers. Python would raise the exception of Ctrl-C in any greenlet, so
+    that a user might lose a request.
+    """
+    main, loop = gevent.getcurrent(), gevent.get_hub().loop
+
+    def interrupt(*_: object) -> None:
+        if (raised := interruption()) is not None:
+            loop.run_callback(main.throw, raised)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
