@@ -5,24 +5,13 @@ a master, and in repeated runs of the web page.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import gevent
-from gevent import GreenletExit
-from locust import User
 from locust.env import Environment
-from locust.exception import StopUser
 from locust.runners import STATE_MISSING, STATE_RUNNING, LocalRunner, MasterRunner, WorkerRunner
-from locust.user.task import (
-    LOCUST_STATE_RUNNING,
-    LOCUST_STATE_STOPPING,
-    LOCUST_STATE_WAITING,
-    DefaultTaskSet,
-    TaskSet,
-)
 
+from gauntlet import tasks
 from gauntlet.iterations import Budget, Gate, deck
 from gauntlet.measure.recorder import RUN
 from gauntlet.verdict import Tally
@@ -37,14 +26,11 @@ IDLE_S = 10.0
 
 LOCAL = "local"
 
-_current: "Iterations | None" = None
-
 
 class Iterations:
     """One process's part in sharing the iterations of a run."""
 
     def __init__(self, environment: Environment) -> None:
-        global _current
         self._environment = environment
         self._parsed: Any = environment.parsed_options
         self._question = 0
@@ -54,8 +40,7 @@ class Iterations:
         self.budget: Budget | None = None
         environment.events.test_start.add_listener(self._begin)
         self._connect()
-        _current = self
-        _let_tasks_pass_the_gate()
+        tasks.pass_through(self)
 
     @property
     def complete(self) -> bool:
@@ -69,20 +54,20 @@ class Iterations:
         lost = self.budget.missing(self._gone())
         return Tally(self.budget.total, self.budget.done, lost)
 
-    def task(self, number: int, chosen: Any, tasks: list[Any]) -> Any:
-        """The task of an iteration: the deck's where the mix is to be exact.
+    def task(self, number: int, chosen: Any, choices: list[Any]) -> Any:
+        """The task of an iteration: the deck's where the mix is to be exact, else the chosen one.
 
         The first user's tasks make the deck. A user who has none of that name, of another class
         or inside a TaskSet, goes on with the one that it chose.
         """
         if not self._parsed.exact_mix:
             return chosen
-        tasks = [task for task in tasks if not _is_set(task)]
+        plain = [task for task in choices if not tasks.is_set(task)]
         if not self._deck:
-            weights = Counter(task.__name__ for task in tasks)
+            weights = Counter(task.__name__ for task in plain)
             self._deck = deck(weights, self._parsed.total_iterations, int(self._parsed.seed))
         name = self._deck[number]
-        return next((task for task in tasks if task.__name__ == name), chosen)
+        return next((task for task in plain if task.__name__ == name), chosen)
 
     def finish(self, gate: Gate) -> None:
         """An iteration is over; the last one of all ends the run."""
@@ -243,63 +228,3 @@ class Iterations:
         runner = self._environment.runner
         assert isinstance(runner, WorkerRunner)
         runner.send_message(kind, data)
-
-
-def _let_tasks_pass_the_gate() -> None:
-    """Wrap Locust's task execution once; it steps aside where no number of iterations is asked."""
-    for kind in (TaskSet, DefaultTaskSet):
-        if not hasattr(kind.execute_task, "_gauntlet"):
-            kind.execute_task = _gated(kind.execute_task)  # type: ignore[method-assign]
-    if not hasattr(User.stop, "_gauntlet"):
-        User.stop = _told(User.stop)  # type: ignore[method-assign]
-
-
-def _told(stop: Callable[..., bool]) -> Callable[..., bool]:
-    """Let a user who pauses know that it is stopped.
-
-    Locust kills it, and the kill comes a moment later. If its pause ends in that moment, it begins
-    a task, and the kill cuts a request that the target has seen. A user who knows does not begin.
-    """
-
-    @wraps(stop)
-    def told(self: User, force: bool = False) -> bool:
-        if not force and self._state == LOCUST_STATE_WAITING:
-            self._state = LOCUST_STATE_STOPPING
-            return stop(self, force=True)
-        return stop(self, force=force)
-
-    told._gauntlet = True  # type: ignore[attr-defined]
-    return told
-
-
-def _is_set(task: Any) -> bool:
-    """Whether a task is a nested TaskSet, whose own tasks pass the gate one by one."""
-    return isinstance(task, type) and issubclass(task, TaskSet)
-
-
-def _gated(execute: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-    @wraps(execute)
-    def execute_task(self: TaskSet, task: Any) -> None:
-        iterations = _current
-        if iterations is None or iterations.gate is None or _is_set(task):
-            execute(self, task)
-            return
-        gate, user = iterations.gate, self.user
-        user._state = LOCUST_STATE_WAITING  # so that it can be stopped while it waits
-        number = gate.take()
-        if user._state == LOCUST_STATE_STOPPING:
-            gate.give_back(number)
-            raise StopUser
-        user._state = LOCUST_STATE_RUNNING
-        try:
-            execute(self, iterations.task(number, task, self.tasks or user.tasks))
-        except GreenletExit:
-            gate.give_back(number)
-            raise
-        except BaseException:
-            iterations.finish(gate)
-            raise
-        iterations.finish(gate)
-
-    execute_task._gauntlet = True  # type: ignore[attr-defined]
-    return execute_task

@@ -110,6 +110,7 @@ class Gate:
         self._ask = ask
         self._asked = False
         self._free: deque[int] = deque()
+        self._cuts: Counter[int] = Counter()
         self._change = Event()
 
     def take(self) -> int:
@@ -140,10 +141,19 @@ class Gate:
         self.done += 1
 
     def give_back(self, number: int) -> None:
-        """An iteration that was taken was cut; somebody else does it from the start."""
+        """An iteration that was taken and not begun is somebody else's."""
         self.running -= 1
         self._free.append(number)
         self._change.set()
+
+    def cut(self, number: int) -> None:
+        """An iteration was cut half-way; somebody else does it from the start."""
+        self._cuts[number] += 1
+        self.give_back(number)
+
+    def cuts(self, number: int) -> int:
+        """How often an iteration was begun here and cut."""
+        return self._cuts[number]
 
     def reopen(self) -> None:
         """Others gave numbers back: there may be more after all."""

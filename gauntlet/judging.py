@@ -22,7 +22,7 @@ from gauntlet.exitcodes import ExitCode
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
-from gauntlet.measure.recorder import Recorder
+from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.phases import Phases
 from gauntlet.planning import Planner
 from gauntlet.preflight import preflight
@@ -31,7 +31,7 @@ from gauntlet.report import console, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
 from gauntlet.thresholds import Threshold
-from gauntlet.worker import FORWARDED, Worker
+from gauntlet.worker import COMING, FORWARDED, Worker
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Judge:
         """
         address, options = self._planner.aim(host), self._planner.options
         self._parsed.seed = random.getrandbits(63) if options.seed is None else options.seed
+        setattr(self._parsed, COMING, getattr(self._parsed, RUN, 0) + 1)
         self._worker.prepare()
         self._preflight = preflight(self._environment, address, options.preflight)
 

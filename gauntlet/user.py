@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 from weakref import WeakSet
 
 from locust import User, between
 
+from gauntlet.draws import Draws, Streams
 from gauntlet.extras import Extra
 from gauntlet.models import Interval
 
@@ -24,16 +26,27 @@ class Preparation:
     addresses: Mapping[str, str] = field(default_factory=dict)
     """All addresses by name, for a system that has several; the first is the host."""
 
+    repeats: int = 0
+    """How many runs of this process before this one had the same seed."""
+
 
 class SuiteUser:
     """Mixed into the suite's Locust users; every method is called before a user starts."""
 
     system: ClassVar[str]
+    streams: ClassVar[Streams] = Streams(0, 0)
+    """Of the run, set on this class alone: users of all classes share their numbers."""
+
     extra: ClassVar[Extra | None] = None
     """What the class measures besides requests."""
 
     idle_tasks: ClassVar[list[Any]] = []
     """Tasks of weight 0: they run only if tags leave no other."""
+
+    @cached_property
+    def draws(self) -> Draws:
+        """This user's random numbers and serials, those of the iteration that goes on."""
+        return SuiteUser.streams.user()
 
     @classmethod
     def configure(cls, mix: Any) -> None:

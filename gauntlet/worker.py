@@ -11,6 +11,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
 from gauntlet import config
+from gauntlet.draws import Streams
 from gauntlet.models import Model
 from gauntlet.systems import System
 from gauntlet.user import Preparation, SuiteUser, choose, concrete_users
@@ -21,7 +22,10 @@ MIX = "gauntlet_mix"
 ADDRESSES = "gauntlet_addresses"
 """All addresses by name, of a system that has several; on the same way."""
 
-FORWARDED = ("seed", MIX, ADDRESSES)
+COMING = "gauntlet_coming"
+"""The number of the run that is being prepared; of the one that goes on, after that."""
+
+FORWARDED = ("seed", MIX, ADDRESSES, COMING)
 """What workers need to make their payloads."""
 
 
@@ -32,6 +36,8 @@ class Worker:
         self.system = system
         self.mix: Model | None = None
         self._environment: Environment | None = None
+        self._prepared: tuple[int, int, int] | None = None
+        self._repeats = 0
 
     def read_mix(self, parser: LocustArgumentParser) -> None:
         """Read the system's mix, and the variables that stand for options of Locust."""
@@ -66,16 +72,25 @@ class Worker:
         self.prepare()
 
     def prepare(self) -> None:
-        """Make the payloads that users will send."""
+        """Make the payloads that users will send; may be asked for several times for a run."""
         assert self._environment is not None
         number = getattr(self._environment.runner, "worker_index", 0)
+        seed, run = int(self._parsed.seed), getattr(self._parsed, COMING, 0)
+        self._count(seed, number, run)
         addresses = getattr(self._parsed, ADDRESSES, None) or {}
-        preparation = Preparation(
-            int(self._parsed.seed), number, lambda: gevent.sleep(0), addresses
-        )
+        preparation = Preparation(seed, number, lambda: gevent.sleep(0), addresses, self._repeats)
         for user in self._environment.user_classes:
             if issubclass(user, SuiteUser):
                 user.prepare(preparation)
+
+    def _count(self, seed: int, number: int, run: int) -> None:
+        """Begin a run's draws anew, once for the run."""
+        if self._prepared == (seed, number, run):
+            return
+        again = self._prepared is not None and self._prepared[:2] == (seed, number)
+        self._repeats = self._repeats + 1 if again else 0
+        self._prepared = seed, number, run
+        SuiteUser.streams = Streams(seed, number)
 
     @property
     def _parsed(self) -> Any:

@@ -50,11 +50,9 @@ class PredictUser(SuiteUser, HttpUser):
 
     @classmethod
     def prepare(cls, preparation: Preparation) -> None:
-        """Make a pool of pictures per size, once per seed; each run counts its uploads anew."""
+        """Make a pool of pictures per size, once per seed."""
         key = (preparation.seed, preparation.worker, cls.mix)
         if cls._made_for == key:
-            for pool in cls.pools.values():
-                pool.rewind()
             return
         sizes = sorted({cls.mix.size_of(kind) for kind in KINDS})
         cls.pools = {size: cls._pool(size, preparation) for size in sizes}
@@ -101,7 +99,7 @@ class PredictUser(SuiteUser, HttpUser):
         self._upload("large", api.PREDICT_PATH, api.PREDICT_LARGE, "test_large_image.jpg")
 
     def _upload(self, kind: Kind, path: str, name: str, filename: str) -> None:
-        picture = self.pools[self.mix.size_of(kind)].next()
+        picture = self.pools[self.mix.size_of(kind)].picture(self.draws.serial())
         upload = api.multipart(picture, filename)
         with self.client.post(
             path,

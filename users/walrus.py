@@ -41,8 +41,8 @@ SECRET = "WALRUS_JWT_SECRET"
 KNOWN = 1000
 """Blobs that a process remembers, to read them or to upload them again."""
 
-PROBE = 2**47
-"""Serial of the preflight's blob; users count from 0."""
+PROBE = 0
+"""Serial of the preflight's blob, which no user draws."""
 
 
 @dataclass(slots=True)
@@ -74,7 +74,6 @@ class WalrusUser(SuiteUser, HttpUser):
     tokens: ClassVar[api.Tokens | None] = None
     addresses: ClassVar[Mapping[str, str]] = {}
     known: ClassVar[list[Known]] = []
-    dice: ClassVar[Random] = Random(0)
     _made_for: ClassVar[tuple[object, ...]] = ()
     extra: ClassVar[BlobSummary] = BlobSummary()
     lines: ClassVar[Lines] = Lines()
@@ -94,17 +93,17 @@ class WalrusUser(SuiteUser, HttpUser):
         mix = cls.mix
         cls.addresses = preparation.addresses
         cls.known = []
-        cls.dice = Random(f"{preparation.seed}:{preparation.worker}")
-        cls.manners = Manners(mix.patience, cls.dice)
+        cls.manners = Manners(mix.patience, Random(f"{preparation.seed}:{preparation.worker}"))
         cls.tokens = _tokens(mix.token)
-        key = (preparation.seed, preparation.worker, mix.blobs)
+        key = (preparation.seed, preparation.worker, mix.blobs, preparation.repeats)
         if cls._made_for == key:
-            return  # the next run goes on where the last one ended: its blobs are new ones
+            return
         cls._made_for = key
         cls.pool = BlobPool.make(
             sizes=(mix.blobs.smallest * 1024, mix.blobs.largest * 1024),
             seed=preparation.seed,
-            stream=(preparation.worker,),
+            # The publisher still has the blobs of an earlier run: those of the next one are new.
+            stream=(preparation.worker, *filter(None, [preparation.repeats])),
             text_share=mix.blobs.text_share,
             pause=preparation.pause,
         )
@@ -200,7 +199,7 @@ class WalrusUser(SuiteUser, HttpUser):
     @task
     def quilt(self) -> None:
         """Store several files as one quilt and read one of them back."""
-        files = {f"file-{n}": self.pool.next() for n in range(self.mix.quilts.files)}
+        files = {f"file-{n}": self._new() for n in range(self.mix.quilts.files)}
         parts = {name: (name, blob.parts) for name, blob in files.items()}
         found: list[tuple[api.Stored, dict[str, str]]] = []
 
@@ -214,7 +213,7 @@ class WalrusUser(SuiteUser, HttpUser):
         asked = self._ask(call, check, None)
         if asked.problem is None:
             stored, patches = found[-1]
-            name = self.dice.choice(list(files))
+            name = self.draws.choice(list(files))
             path, label = api.patch_path(patches[name]), api.PATCH
             if self.mix.quilts.read == "name":
                 path, label = api.named_path(stored.blob_id, name), api.NAMED
@@ -242,15 +241,18 @@ class WalrusUser(SuiteUser, HttpUser):
         if len(self.known) < KNOWN:
             self.known.append(known)
         else:
-            self.known[int(self.dice.random() * KNOWN)] = known
+            self.known[int(self.draws.random() * KNOWN)] = known
         return known, blob, asked, "newlyCreated" if stored.new else "alreadyCertified"
 
     def _next(self) -> tuple[Blob, bool]:
         """A blob to upload, and whether its content was uploaded before."""
         share = self.mix.blobs.reupload_share
-        if share and self.known and self.dice.random() < share:
-            return self.pool.blob(self.dice.choice(self.known).serial), True
-        return self.pool.next(), False
+        if share and self.known and self.draws.random() < share:
+            return self.pool.blob(self.draws.choice(self.known).serial), True
+        return self._new(), False
+
+    def _new(self) -> Blob:
+        return self.pool.blob(self.draws.serial())
 
     def _read(self, known: Known, blob: Blob) -> Asked[Response]:
         """Download a whole blob, for the first time or again."""
@@ -266,13 +268,13 @@ class WalrusUser(SuiteUser, HttpUser):
 
     def _some_known(self) -> Known | None:
         """A blob that this process uploaded; one more upload where there is none."""
-        return self.dice.choice(self.known) if self.known else self._store()[0]
+        return self.draws.choice(self.known) if self.known else self._store()[0]
 
     def _stretch(self, known: Known) -> tuple[Blob, int, int]:
         """A blob of which a part is to be read: which bytes."""
         blob = self.pool.blob(known.serial)
-        length = self.dice.randint(1, min(self.mix.longest_range * 1024, blob.length))
-        return blob, self.dice.randint(0, blob.length - length), length
+        length = self.draws.randint(1, min(self.mix.longest_range * 1024, blob.length))
+        return blob, self.draws.randint(0, blob.length - length), length
 
     def _note(
         self,

@@ -4,8 +4,8 @@
     blob = pool.next()             # about 1.3 µs; send blob.parts, blob.length bytes in all
     blob.matches(body)             # did exactly these bytes come back?
 
-A blob is a stamp of 16 ASCII characters and a piece of the block. Half of the stamp's bits belong
-to (seed, stream), half are the serial; its hash decides size, kind and place in the block. So a
+A blob is a stamp of 24 ASCII characters and a piece of the block. A third of the stamp's bits
+belong to (seed, stream), the others are the serial; its hash decides size, kind and place. So a
 pool made with the same arguments gives the same blob for the same serial, anywhere. The block has
 4 MiB whatever the sizes are: a larger blob goes round it several times.
 """
@@ -23,8 +23,8 @@ from gauntlet.errors import UsageError
 from gauntlet.payloads.seeds import Purpose, Stream, random_stream
 
 BLOCK_BYTES = 4 * 1024 * 1024
-STAMP_BYTES = 16
-_HALF = 6  # bytes of the key and of the serial, before base64
+STAMP_BYTES = 24
+_KEY, _SERIAL = 6, 12  # bytes, before base64
 _SPAN = 32  # bits of the hash that decide one thing
 # Letters, digits, punctuation and the blank: every byte of a text blob is one character.
 _PRINTABLE = np.arange(0x20, 0x7F, dtype=np.uint8)
@@ -133,7 +133,7 @@ class BlobPool:
         if not 0.0 <= text_share <= 1.0:
             raise UsageError(f"share of text blobs: expected 0 to 1, got {text_share!r}")
         random = random_stream(seed, Purpose.BLOBS, stream)
-        key = random.bytes(_HALF)
+        key = random.bytes(_KEY)
         binary = _block(random.bytes, pause)
         text = _block(lambda size: random.choice(_PRINTABLE, size).tobytes(), pause)
         return cls(binary, text, key, sizes, text_share)
@@ -144,7 +144,7 @@ class BlobPool:
 
     def blob(self, serial: int) -> Blob:
         """The blob of one serial: the same bytes every time."""
-        stamp = b64encode(self._key + serial.to_bytes(_HALF))
+        stamp = b64encode(self._key + serial.to_bytes(_SERIAL))
         dice = xxh3_128_intdigest(stamp)
         low = 2**_SPAN - 1
         length = self._smallest + ((dice & low) * self._choices >> _SPAN)
@@ -163,9 +163,9 @@ class BlobPool:
             stamp = b64decode(data[:STAMP_BYTES], validate=True)
         except Base64Error:
             return None
-        if len(stamp) != 2 * _HALF or not stamp.startswith(self._key):
+        if len(stamp) != _KEY + _SERIAL or not stamp.startswith(self._key):
             return None
-        serial = int.from_bytes(stamp[_HALF:])
+        serial = int.from_bytes(stamp[_KEY:])
         return serial if self.blob(serial).matches(data) else None
 
 

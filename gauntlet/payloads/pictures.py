@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 
 from PIL import Image
 
+from gauntlet.draws import turn
 from gauntlet.errors import UsageError
 from gauntlet.payloads.drawing import draw
 from gauntlet.payloads.folders import load, no_pictures, shuffled
@@ -115,13 +116,9 @@ class PicturePool:
         """A picture that no other call, and no other stream, ever gives."""
         return self.picture(next(self._serials))
 
-    def rewind(self) -> None:
-        """Begin again with the first picture, for another run of the same seed."""
-        self._serials = count_up()
-
     def picture(self, serial: int) -> Picture:
         """The picture of one serial: the same bytes every time."""
-        blank, length, size, name = self._entries[serial % len(self._entries)]
+        blank, length, size, name = self._entries[turn(serial) % len(self._entries)]
         return Picture(blank.parts(serial), length, size, name)
 
 

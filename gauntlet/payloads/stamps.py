@@ -1,11 +1,11 @@
 """The stamp of a picture: a comment that says what made it, spliced in without touching a pixel.
 
-    gauntlet/1 drawn JPEG 640x480 q85 seed=7 stream=1.4 index=3 serial=00000000002a check=5f3c9a01
+    gauntlet/1 drawn JPEG 640x480 q85 seed=7 stream=1 index=3 serial=0000…002a check=5f3c9a01
 
-`index` counts the pictures of a pool, `serial` the requests, so two requests never send the same
-bytes. In a JPEG file the text is a comment segment right behind the JFIF header, in a PNG file a
-tEXt chunk right behind IHDR. `check` is the CRC-32 of all before its blank: without it, a damaged
-serial would be the perfect stamp of another request.
+`index` counts the pictures of a pool, `serial` the requests (see `gauntlet.draws`), so two requests
+never send the same bytes. In a JPEG file the text is a comment segment right behind the JFIF
+header, in a PNG file a tEXt chunk right behind IHDR. `check` is the CRC-32 of all before its blank:
+without it, a damaged serial would be the perfect stamp of another request.
 """
 
 import re
@@ -26,7 +26,7 @@ SUFFIXES: dict[Format, str] = {"JPEG": ".jpg", "PNG": ".png"}
 
 _TEXT = re.compile(
     rb"gauntlet/1 (drawn|folder) (JPEG|PNG) (\d{1,5})x(\d{1,5}) q(\d{1,3}) seed=(\d{1,20})"
-    rb" stream=([\d.]*) index=(\d{1,10}) serial=([0-9a-f]{12}) check=([0-9a-f]{8})"
+    rb" stream=([\d.]*) index=(\d{1,10}) serial=([0-9a-f]{24}) check=([0-9a-f]{8})"
 )
 _SEARCHED = 1024  # the stamp lies in the first bytes; the rest of a file is not looked through
 _COMMENT_MARKER, _APP0 = b"\xff\xfe", b"\xff\xe0"
@@ -76,7 +76,7 @@ class Blank:
         self.recipe = recipe
         self._crc = crc32(recipe.words)
         self._is_png = recipe.format == "PNG"
-        text_length = len(recipe.words) + len(b"%012x check=%08x" % (0, 0))
+        text_length = len(recipe.words) + len(b"%024x check=%08x" % (0, 0))
         if self._is_png:
             cut = _BEHIND_IHDR
             checked = _CHUNK_TYPE + _KEYWORD + recipe.words
@@ -90,7 +90,7 @@ class Blank:
 
     def parts(self, serial: int) -> tuple[bytes, bytes, bytes]:
         """Head, stamp, tail: send them one after the other. Head and tail are never copied."""
-        number = b"%012x" % serial
+        number = b"%024x" % serial
         end = b"%b check=%08x" % (number, crc32(number, self._crc))
         if self._is_png:
             end += crc32(end, self._chunk_crc).to_bytes(4)

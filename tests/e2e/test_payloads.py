@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gauntlet.draws import SERIAL_BITS, USER_BITS
 from gauntlet.payloads.stamps import find_stamp
 from tests.e2e.support import Lab, read_record
 
@@ -60,29 +61,50 @@ def keeper() -> Iterator[Keeper]:
     keeper.close()
 
 
-def options(keeper: Keeper, total: int, seed: int) -> tuple[str, ...]:
+MIXED = {"health": 0, "predict": 1, "image": 1, "large": 1}
+
+
+def options(keeper: Keeper, seed: int, *more: str) -> tuple[str, ...]:
     alone = "-s", "20", "--preflight", "off", "--host", keeper.address
-    return "-u", "4", "-r", "4", "--total-iterations", str(total), "--seed", str(seed), *alone
+    return "-u", "4", "-r", "4", "--seed", str(seed), *alone, *more
 
 
 def test_two_workers_never_send_the_same(lab: Lab, keeper: Keeper) -> None:
-    lab.mix(weights={"health": 0, "predict": 1, "image": 0, "large": 1}, wait="5ms-5ms")
-    master, *workers = lab.cluster(2, *options(keeper, 200, 42))
+    lab.mix(weights=MIXED, wait="5ms-5ms")
+    master, *_ = lab.cluster(2, *options(keeper, 42, "-t", "3s"))
     master.end()
     assert lab.record["seed"] == 42
     hashes = [one for one, _, _ in keeper.seen]
-    assert len(hashes) == len(set(hashes)) == 200
-    assert {stream for _, stream, _ in keeper.seen} == {(0,), (1,)}
+    assert len(hashes) == len(set(hashes)) == lab.record["total"]["requests"] > 20
+    users = {(stream, serial >> SERIAL_BITS - USER_BITS) for _, stream, serial in keeper.seen}
+    assert users == {((worker,), user) for worker in (0, 1) for user in (1, 2)}
 
 
 def test_a_seed_repeats_a_runs_payloads_and_another_does_not(lab: Lab, keeper: Keeper) -> None:
-    lab.mix(weights={"health": 0, "predict": 1, "image": 0, "large": 0}, wait="0s-0s")
+    lab.mix(weights=MIXED, wait="0s-0s")
     sent = []
     for seed in (7, 7, 8):
-        lab.run(*options(keeper, 40, seed))
+        lab.run(*options(keeper, seed, "--total-iterations", "60"))
         sent.append({one for one, _, _ in keeper.seen})
         keeper.seen.clear()
     assert [read_record(folder)["seed"] for folder in lab.results] == [7, 7, 8]
-    assert len(sent[0]) == 40
+    assert len(sent[0]) == 60
     assert sent[0] == sent[1]
     assert not sent[0] & sent[2]
+
+
+def test_a_seed_repeats_what_each_user_sends_one_after_the_other(lab: Lab, keeper: Keeper) -> None:
+    lab.mix(weights=MIXED, wait="0s-20ms")
+    runs = []
+    for _ in range(2):
+        lab.run(*options(keeper, 7, "-t", "2s"))
+        by_user: dict[int, list[str]] = {}
+        for one, _, serial in keeper.seen:
+            by_user.setdefault(serial >> SERIAL_BITS - USER_BITS, []).append(one)
+        runs.append(by_user)
+        keeper.seen.clear()
+    assert set(runs[0]) == set(runs[1]) == {1, 2, 3, 4}
+    for user in runs[0]:
+        both = min(len(run[user]) for run in runs)
+        assert both > 3
+        assert runs[0][user][:both] == runs[1][user][:both]

@@ -29,7 +29,7 @@ def test_ten_thousand_blobs_are_all_different() -> None:
 
 def test_no_two_streams_give_the_same_blob() -> None:
     streams: list[Stream] = [(), (0,), (1,), (0, 0), (0, 1), (1, 0)]
-    pools = [pool((16, 16), stream=stream) for stream in streams]
+    pools = [pool((STAMP_BYTES, STAMP_BYTES), stream=stream) for stream in streams]
     made = [p.next().content for p, _ in product(pools, range(50))]
     assert len(set(made)) == len(made)
 
@@ -46,9 +46,9 @@ def test_next_counts_the_serials() -> None:
 
 
 def test_sizes_reach_both_ends_and_spread_evenly() -> None:
-    made = pool((20, 29))
+    made = pool((30, 39))
     lengths = [made.next().length for _ in range(5_000)]
-    assert all(400 < lengths.count(length) < 600 for length in range(20, 30))
+    assert all(400 < lengths.count(length) < 600 for length in range(30, 40))
 
 
 def test_the_length_is_that_of_the_parts() -> None:
@@ -117,7 +117,7 @@ def test_other_bytes_do_not_match(data: bytes) -> None:
 
 
 def test_a_pool_names_the_serial_of_its_blobs() -> None:
-    assert [POOL.verify(POOL.blob(serial).content) for serial in (0, 5, 2**40)] == [0, 5, 2**40]
+    assert [POOL.verify(POOL.blob(serial).content) for serial in (0, 5, 2**95)] == [0, 5, 2**95]
 
 
 @pytest.mark.parametrize(
@@ -148,18 +148,18 @@ def test_a_pool_pauses_while_it_is_made() -> None:
     ("sizes", "share", "text"),
     [
         pytest.param(
-            (15, 20),
+            (23, 30),
             0.5,
-            "blob sizes: expected 16 <= smallest <= largest, got 15 and 20",
+            "blob sizes: expected 24 <= smallest <= largest, got 23 and 30",
             id="no room for a stamp",
         ),
         pytest.param(
-            (30, 20),
+            (30, 25),
             0.5,
-            "blob sizes: expected 16 <= smallest <= largest, got 30 and 20",
+            "blob sizes: expected 24 <= smallest <= largest, got 30 and 25",
             id="the wrong way round",
         ),
-        pytest.param((20, 30), 1.5, "share of text blobs: expected 0 to 1, got 1.5", id="share"),
+        pytest.param((25, 30), 1.5, "share of text blobs: expected 0 to 1, got 1.5", id="share"),
     ],
 )
 def test_impossible_blobs_are_refused_in_one_line(

@@ -78,13 +78,6 @@ def test_a_picture_is_what_it_says(format: Format) -> None:
         assert (opened.format, opened.size) == (format, picture.size)
 
 
-def test_a_pool_begins_again_for_another_run_of_the_same_seed() -> None:
-    pool = PicturePool.make(size=(64, 48), seed=7, count=2)
-    first = [pool.next().content for _ in range(5)]
-    pool.rewind()
-    assert [pool.next().content for _ in range(5)] == first
-
-
 def test_pictures_take_turns_and_share_their_bytes() -> None:
     made = pool(count=3)
     first, second, third, again = (made.next() for _ in range(4))
