@@ -167,14 +167,22 @@ class Iterations:
             self._end_run()
 
     def _end_run(self) -> None:
-        runner = self._environment.runner
-        assert runner is not None
         if self._ended:
             return
         self._ended = True
         # In a greenlet of its own: the one that got here may be a user, or hear the workers.
-        end = runner.quit if self._parsed.headless else runner.stop
-        gevent.spawn(lambda: end())
+        gevent.spawn(self._stop)
+
+    def _stop(self) -> None:
+        runner, web_ui = self._environment.runner, self._environment.web_ui
+        assert runner is not None
+        if self._parsed.headless:
+            runner.quit()
+            return
+        if web_ui is not None and web_ui._swarm_greenlet is not None:
+            # As the page's stop button does: a ramp that goes on would start users again.
+            web_ui._swarm_greenlet.kill()
+        runner.stop()
 
     # -- the process that runs users -------------------------------------------------------------
 

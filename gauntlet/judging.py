@@ -59,6 +59,9 @@ class Judge:
         self._instruments = instruments
         self._code: int | None = None
         self._preflight: list[str] = []
+        self.beginning = False
+        """Whether a run waits for its workers' payloads."""
+        self._beginner: gevent.Greenlet[..., Any] | None = None
         self._planner = Planner(environment, worker)
         runner = environment.runner
         self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
@@ -102,12 +105,32 @@ class Judge:
             parts.extras,
         )
         if isinstance(self._environment.runner, MasterRunner):
-            parts.preparing.ask({name: getattr(self._parsed, name, None) for name in FORWARDED})
+            self._wait_for_payloads()
         if self.run is not None:
             self.run.start_clock()
         if shape:
             shape.release()
         parts.phases.begin(shape)
+
+    def give_up(self) -> None:
+        """End a run that waits for payloads: Locust stops only what it has begun."""
+        if self.beginning and self._beginner is not None:
+            self._beginner.kill()
+
+    def _wait_for_payloads(self) -> None:
+        current = gevent.getcurrent()
+        # The main greenlet, where a start came with the process, is never killed.
+        self._beginner = current if isinstance(current, gevent.Greenlet) else None
+        self.beginning = True
+        try:
+            self._instruments.preparing.ask(
+                {name: getattr(self._parsed, name, None) for name in FORWARDED}
+            )
+        except gevent.GreenletExit:
+            self._stop()
+            raise
+        finally:
+            self.beginning = False
 
     # -- events ----------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Preparing:
         self._environment = environment
         self._make = make
         self._waiting: set[str] = set()
+        self._round = 0
         self._making = False
         runner = environment.runner
         if isinstance(runner, MasterRunner):
@@ -44,6 +45,8 @@ class Preparing:
         if not isinstance(runner, MasterRunner):
             return
         clients = runner.clients
+        self._round += 1
+        data = {"round": self._round, "options": options}
         self._waiting = {one.id for one in clients.ready + clients.running + clients.spawning}
         again = time.monotonic()
         deadline = again + PATIENCE_S
@@ -51,7 +54,7 @@ class Preparing:
             if time.monotonic() >= again:
                 again += AGAIN_S
                 for client in waiting:
-                    runner.send_message(PREPARE, options, client_id=client)
+                    runner.send_message(PREPARE, data, client_id=client)
             gevent.sleep(0.02)
         if self._still_there(runner):
             logger.warning("workers still make their payloads; the load starts all the same")
@@ -61,16 +64,17 @@ class Preparing:
         return self._waiting & present
 
     def _note(self, msg: Any, **_: Any) -> None:
-        self._waiting.discard(msg.node_id)
+        if msg.data == self._round:  # else of a run that was given up
+            self._waiting.discard(msg.node_id)
 
     def _prepare(self, environment: Environment, msg: Any, **_: Any) -> None:
         if self._making:
             return
-        vars(environment.parsed_options).update(msg.data)
+        vars(environment.parsed_options).update(msg.data["options"])
         self._making = True
         try:
             self._make()
         finally:
             self._making = False
         assert isinstance(environment.runner, WorkerRunner)
-        environment.runner.send_message(PREPARED)
+        environment.runner.send_message(PREPARED, msg.data["round"])

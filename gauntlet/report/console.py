@@ -99,13 +99,12 @@ def _servers(record: RunRecord) -> list[Text]:
     if not record.servers:
         return []
     width = max(len("Servers:"), *(len(one.server) for one in record.servers))
-    head = (
-        f"{'Servers:':<{width + 2}} {'requests':>9} {'success':>8} {'avg':>9} {'P50':>9} {'P95':>9}"
-    )
-    text = [Text(head)]
+    times = "".join(f" {label:>9}" for label in ("avg", *dict(_SHOWN)))
+    text = [Text(f"{'Servers:':<{width + 2}} {'requests':>9} {'success':>8}{times}")]
     for one in record.servers:
-        times = f"{one.avg_ms / 1000:>8.3f}s {_seconds(one, 'p50'):>9} {_seconds(one, 'p95'):>9}"
-        row = f"  {one.server:<{width}} {one.requests:>9} {_success(one):>8} {times}"
+        figures = (f"{one.avg_ms / 1000:.3f}s", *(_seconds(one, key) for _, key in _SHOWN))
+        times = "".join(f" {figure:>9}" for figure in figures)
+        row = f"  {one.server:<{width}} {one.requests:>9} {_success(one):>8}{times}"
         text.append(Text(row))
     return [*text, Text("")]
 

@@ -1,10 +1,12 @@
-"""The page's second tab: a row per server, where requests say which of several servers answered.
+"""What each server does, where requests say which of several servers answered.
+
+The Gauntlet tab has a line per server, live. A tab of its own has them as a table:
 
     Server    # Requests    Success    Average    P50    P95    P99
     one       1200          99.92%     84.1 ms    …
 
-The page takes up its tabs when it is loaded, so the tab is there from the next reload on once a run
-has servers. A tab that stays empty would only be in the way of all other systems.
+The page takes up its tabs when it is loaded, so this one is there from the next reload on once a
+run has servers. A tab that stays empty would only be in the way of all other systems.
 """
 
 from collections.abc import Sequence
@@ -41,6 +43,16 @@ def wanted(suite: Serving) -> bool:
 def rows(suite: Serving) -> list[dict[str, str]]:
     """A row per server, of the run that goes on or of the last one."""
     return [_row(one) for one in _servers(suite)]
+
+
+def lines(servers: Sequence[Statistics]) -> list[str]:
+    """A line per server, for a place that has no columns for them."""
+    told = [_row(one) for one in servers]
+    return [
+        f"Server {row['server']}: {row['requests']} requests · success {row['success']} · "
+        f"average {row['average']} · P50 {row['p50']} · P95 {row['p95']} · P99 {row['p99']}"
+        for row in told
+    ]
 
 
 def _servers(suite: Serving) -> Sequence[Statistics]:

@@ -52,7 +52,10 @@ class Judging(Protocol):
     record: RunRecord | None
     folder: Path | None
 
+    beginning: bool
+
     def rules(self) -> list[Threshold]: ...
+    def give_up(self) -> None: ...
     def get_ready(self, host: str | None) -> None: ...
 
 
@@ -64,10 +67,16 @@ def install(web_ui: WebUI, suite: Judging) -> None:
 
     @app.before_request
     def check_start() -> Response | None:
-        if request.method != "POST" or request.path.rsplit("/", 1)[-1] != "swarm":
+        asked = request.path.rsplit("/", 1)[-1] if request.method == "POST" else ""
+        if asked not in ("swarm", "stop"):
             return None
         denied = cast(Response | None, web_ui.auth_required_if_enabled(lambda: None)())
-        return form.check() if denied is None else denied
+        if denied is not None:
+            return denied
+        if asked == "swarm":
+            return form.check()
+        form.stop()
+        return None
 
     def offer_profiles(_: Flask, context: dict[str, Any], **__: Any) -> None:
         if "template_args" in context:
@@ -117,6 +126,7 @@ class StartForm:
         self._suite = suite
         self._environment: Environment = web_ui.environment
         self._first = self._name_of(self._environment.shape_class)
+        self._preparing = self._stopped = False
 
     def shown(self) -> dict[str, Any]:
         """What the page is told: profiles with their numbers, smallest first."""
@@ -130,6 +140,8 @@ class StartForm:
         """Get the run ready that the form asks for; the refusal, where something is wrong."""
         run = self._suite.run
         try:
+            if self._preparing or self._suite.beginning:
+                raise UsageError("a run is being prepared already; stop it, or wait for it")
             if run is None:
                 self._prepare()
             elif run.ended:
@@ -139,6 +151,11 @@ class StartForm:
         except GauntletError as error:
             return jsonify({"success": False, "message": "; ".join(error.mistakes)})
         return None
+
+    def stop(self) -> None:
+        """Stop what is being prepared; Locust stops the rest."""
+        self._stopped = True
+        self._suite.give_up()
 
     def _keep(self) -> None:
         """Take new numbers for a run that goes on: it keeps its shape and its host."""
@@ -168,7 +185,13 @@ class StartForm:
         self._pick(name)
         self._forget_run_time()
         self._take_user_classes()
-        self._suite.get_ready(request.form.get("host") or None)
+        self._preparing, self._stopped = True, False
+        try:
+            self._suite.get_ready(request.form.get("host") or None)
+        finally:
+            self._preparing = False
+        if self._stopped:
+            raise UsageError("stopped before the load began")
 
     def _pick(self, name: str) -> None:
         """Hand Locust its own name of the shape in place of the label."""
@@ -235,6 +258,7 @@ def _running(run: Run) -> list[Row]:
         _row("Verdict so far", state=verdict),
         *_reasons(judgement.reasons, [rule.text for rule in plan.rules]),
         *map(_check, run.checks()),
+        *map(_row, webservers.lines(run.servers())),
         _row(f"{_title(plan.profile_name)}: {line}"),
     ]
 
@@ -244,6 +268,7 @@ def _ended(record: RunRecord, folder: Path | None) -> list[Row]:
         _row("Verdict", state=_MARKS[record.outcome.verdict]),
         *_reasons(record.outcome.reasons, [one.rule for one in record.thresholds]),
         *map(_result, record.thresholds),
+        *map(_row, webservers.lines(record.servers)),
         _row(f"{_title(record.profile)}: {_whole(record)}"),
         _row(f"Results: {folder}"),
     ]

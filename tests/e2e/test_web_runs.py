@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.support import (
     DEADLINE_S,
+    LOCUSTFILE,
     Json,
     Lab,
     Process,
@@ -69,7 +70,7 @@ class Page:
     @property
     def tab(self) -> list[Json]:
         """The rows of the Gauntlet tab."""
-        (table,) = self.ask("GET", "/stats/requests")["extended_stats"]
+        table, *_ = self.ask("GET", "/stats/requests")["extended_stats"]
         assert table["key"] == "gauntlet"
         rows: list[Json] = table["data"]
         return rows
@@ -231,3 +232,52 @@ def test_a_master_runs_again_with_the_same_workers(lab: Lab, target: Target) -> 
         assert record["fleet"] == {"workers": 2, "lost": []}
         check_counts(record, target, users=4, asked=seen)
         seen = target.requests
+
+
+SLOW = """
+import pathlib
+import gevent
+
+
+class ImageClient(ImageClient):
+    @classmethod
+    def prepare(cls, preparation):
+        super().prepare(preparation)
+        pathlib.Path("making").touch()
+        while not pathlib.Path("go").exists():
+            gevent.sleep(0.02)
+"""
+"""Appended to a worker's locustfile: payloads that are never done, until they may be."""
+
+
+@pytest.mark.parametrize("shape", ["tiny", ""])
+def test_a_run_may_be_given_up_while_workers_make_their_payloads(
+    lab: Lab, target: Target, shape: str
+) -> None:
+    lab.profile("tiny", duration="3s")
+    fields = {"shape_class": shape} if shape else {"user_count": "2", "spawn_rate": "2"}
+    meet = str(free_port())
+    bound = "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", meet
+    page = serve(lab, *bound, "--host", target.address, "--preflight", "off")
+    file = lab.write("slow.py", LOCUSTFILE.read_text(encoding="utf-8") + SLOW)
+    lab.locust("--worker", "--master-host", "127.0.0.1", "--master-port", meet, file=file)
+    page.process.wait_until(lambda: page.workers == 1, "the worker")
+
+    assert page.start(**fields)["success"]
+    page.process.wait_until((lab.folder / "making").exists, "payloads in the making")
+    again = page.start(**fields)
+    assert (again["success"], "is being prepared" in again["message"]) == (False, True)
+    page.stop()
+    first = page.wait_for_runs(1)
+    assert (first["outcome"]["verdict"], first["total"]["requests"]) == ("INVALID", 0)
+
+    (lab.folder / "go").touch()
+    page.process.wait_until(lambda: page.workers == 1, "the worker")
+    assert page.start(**fields)["success"]
+    wait_for_requests(page)
+    if not shape:
+        page.stop()
+    second = page.wait_for_runs(2)
+    assert second["outcome"]["verdict"] == "PASS", second["outcome"]
+    assert second["fleet"] == {"workers": 1, "lost": []}
+    check_counts(second, target, users=2)

@@ -1,7 +1,7 @@
 """The Gauntlet tab's rows, and what pressing the start button means."""
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -53,12 +53,18 @@ class Judge:
     given: list[Threshold] = field(default_factory=list)
     objection: UsageError | None = None
     asked: list[str | None] = field(default_factory=list)
+    beginning: bool = False
+    while_getting_ready: Callable[[], object] = field(default=lambda: None)
+
+    def give_up(self) -> None:
+        self.beginning = False
 
     def rules(self) -> list[Threshold]:
         return self.given
 
     def get_ready(self, host: str | None) -> None:
         self.asked.append(host)
+        self.while_getting_ready()
         if self.objection is not None:
             raise self.objection
 
@@ -264,6 +270,11 @@ def press_start(web_ui: WebUI, **fields: Any) -> dict[str, Any]:
     return told
 
 
+def press_stop(web_ui: WebUI) -> None:
+    assert web_ui.app is not None
+    assert web_ui.app.test_client().post("/stop").get_json()["success"]
+
+
 def test_the_form_offers_profiles_with_their_numbers_and_none_first(
     web_ui: WebUI, judge: Judge
 ) -> None:
@@ -339,7 +350,7 @@ def test_a_refusal_is_told_to_the_page_and_nothing_starts(
     assert judge.asked == ["https://guarded.example"]
     assert environment.runner is not None
     assert environment.runner.shape_greenlet is None
-    assert environment.runner.state == STATE_INIT
+    assert environment.runner.state != STATE_SPAWNING
 
 
 @pytest.mark.parametrize(
@@ -410,6 +421,51 @@ def test_nothing_starts_while_a_run_is_being_judged(
     assert not told["success"]
     assert "still being judged" in told["message"]
     assert environment.shape_class is None
+
+
+def test_nothing_starts_while_workers_make_their_payloads(
+    environment: Environment, web_ui: WebUI, judge: Judge, begin: Any
+) -> None:
+    install(web_ui, judge)
+    begin()
+    judge.beginning = True
+
+    told = press_start(web_ui, shape_class="smoke")
+
+    assert (told["success"], judge.asked) == (False, [])
+    assert "a run is being prepared already" in told["message"]
+    press_stop(web_ui)
+    assert not judge.beginning
+
+
+def test_a_second_start_while_the_first_gets_ready_is_refused(
+    environment: Environment, web_ui: WebUI, judge: Judge
+) -> None:
+    install(web_ui, judge)
+    second: list[Any] = []
+    judge.while_getting_ready = lambda: second.append(press_start(web_ui, shape_class="stress"))
+
+    assert press_start(web_ui, user_count="1", spawn_rate="1")["success"]
+
+    assert len(judge.asked) == 1
+    assert "a run is being prepared already" in second[0]["message"]
+    judge.while_getting_ready = lambda: None
+    assert press_start(web_ui, user_count="1", spawn_rate="1")["success"]
+
+
+def test_a_stop_while_a_run_gets_ready_keeps_it_from_beginning(
+    environment: Environment, web_ui: WebUI, judge: Judge
+) -> None:
+    install(web_ui, judge)
+    judge.while_getting_ready = lambda: press_stop(web_ui)
+
+    told = press_start(web_ui, user_count="1", spawn_rate="1")
+
+    assert (told["success"], told["message"]) == (False, "stopped before the load began")
+    assert environment.runner is not None
+    assert environment.runner.state != STATE_SPAWNING
+    judge.while_getting_ready = lambda: None
+    assert press_start(web_ui, user_count="1", spawn_rate="1")["success"]
 
 
 def test_an_empty_run_time_means_no_limit(
