@@ -7,20 +7,33 @@ one server may well do all.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from locust.env import Environment
 
 from gauntlet import config
 from gauntlet.errors import UsageError
 from gauntlet.models import EMBEDDED
 from gauntlet.systems import System
 
+if TYPE_CHECKING:  # the `gauntlet` command looks at addresses too and starts quickly
+    from locust.env import Environment
+
 
 def check_address(
     address: str, system: System | None, allow_protected: bool, where: str = "host"
 ) -> None:
     """UsageError where load on `address` is not to be, or cannot be, made."""
+    check_form(address, system, where)
+    guardian = config.protected_by(address)
+    if guardian and not allow_protected:
+        raise UsageError(
+            f"{where}: expected an address that is not protected, got one of environment "
+            f"{guardian}; --allow-protected allows it"
+        )
+
+
+def check_form(address: str, system: System | None, where: str = "host") -> None:
+    """UsageError where this is no address, or one that must not be shown to anybody."""
     schemes = system.schemes if system else ()
     if "@" in address:
         raise UsageError(
@@ -29,12 +42,6 @@ def check_address(
         )
     if schemes and not _is_address(address, schemes):
         raise UsageError(f"{where}: expected an address such as {schemes[0]}://…, got {address!r}")
-    guardian = config.protected_by(address)
-    if guardian and not allow_protected:
-        raise UsageError(
-            f"{where}: expected an address that is not protected, got one of environment "
-            f"{guardian}; --allow-protected allows it"
-        )
 
 
 def _is_address(text: str, schemes: Sequence[str]) -> bool:
@@ -70,7 +77,7 @@ def targets(system: System, addresses: Mapping[str, str], environment: str | Non
     return Target(first, environment, others=others)
 
 
-def resolve(system: System | None, environment: Environment, name: str | None) -> Target:
+def resolve(system: System | None, environment: "Environment", name: str | None) -> Target:
     """The target of a run; `embedded` where its reference target has still to be started.
 
     Locust already put `--host` over `LOCUST_HOST` into `environment.host`.

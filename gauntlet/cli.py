@@ -9,6 +9,7 @@ gauntlet init DIR        a locustfile and the profiles, to make your own
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from rich.table import Table
 
 from gauntlet import __version__, config, curves, scaffold
 from gauntlet import bench as quick
+from gauntlet.addresses import check_form
 from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
 from gauntlet.systems import SYSTEMS, System
@@ -27,6 +29,9 @@ from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
 from gauntlet.text import nearest
 from gauntlet.units import format_duration
+
+_HAS_USER = re.compile(r"://[^/]*@")
+"""In an address: a user, perhaps with a password."""
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +85,7 @@ def run(
     command += ["--environment", env] if env else []
     command += ["--host", url] if url else []
     command += locust_options
-    click.echo(shlex.join(command), err="--json" in locust_options)
+    _say(command, chosen, url, err="--json" in locust_options)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", *command])
 
@@ -131,7 +136,7 @@ def bench(
         [rule.text for rule in rules],
         [*options, *locust_options],
     )
-    click.echo(shlex.join(line), err=as_json)
+    _say(line, chosen, url, err=as_json)
     record, folder = quick.run(line)
     if as_json:
         click.echo(record.model_dump_json(exclude={"histograms", "timeline"}))
@@ -223,6 +228,16 @@ def init(folder: Path) -> None:
     click.echo(
         f"  cd {shlex.quote(str(folder))} && locust -f {first} --headless --load-profile smoke"
     )
+
+
+def _say(command: list[str], system: System, url: str | None, err: bool) -> None:
+    """Print a command line; one with a password in an address is refused, not shown."""
+    if url is not None:
+        check_form(url, system, "--url")
+    for word in command:
+        if _HAS_USER.search(word):
+            check_form(word, None)
+    click.echo(shlex.join(command), err=err)
 
 
 def _told(target: str | Mapping[str, str]) -> str:

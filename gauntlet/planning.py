@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from locust.env import Environment
 
 from gauntlet import config, options
-from gauntlet.addresses import Target, check_address, resolve, targets
+from gauntlet.addresses import Target, check_address, check_form, resolve, targets
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.report import files
 from gauntlet.run import Plan
@@ -43,6 +43,8 @@ class Planner:
         if self.target.address and not environment.host:
             environment.host = self.target.address
         worker.forward()
+        for where, one, system in self._addresses(*self._given(environment.host)):
+            check_form(one, system, where)  # now: Locust's page shows it before a start
 
     @property
     def shape(self) -> ProfileShape | None:
@@ -57,8 +59,7 @@ class Planner:
 
     def aim(self, host: str | None) -> str | None:
         """Take up the address that load will go to, `host` or the target's; refuse a wrong one."""
-        address = host or self.target.address
-        addresses = self.target.named(self.system, address) if self.system and address else {}
+        address, addresses = self._given(host)
         for where, one, system in self._addresses(address, addresses):
             check_address(one, system, self.options.allow_protected, where)
         setattr(self._parsed, ADDRESSES, addresses)
@@ -109,6 +110,11 @@ class Planner:
             return Target(self._embedded.addresses[0], "embedded")
         found = dict(zip(names, self._embedded.addresses, strict=True))
         return targets(self.system, found, "embedded")
+
+    def _given(self, host: str | None) -> tuple[str | None, dict[str, str]]:
+        """The first address of a run against `host`, or the target, and all by name."""
+        address = host or self.target.address
+        return address, self.target.named(self.system, address) if self.system and address else {}
 
     def _addresses(
         self, address: str | None, named: Mapping[str, str]

@@ -4,11 +4,12 @@ The exit code is 2, nothing is sent to the target and no traceback is shown.
 """
 
 import re
+import sys
 from collections.abc import Mapping
 
 import pytest
 
-from tests.e2e.support import LOCUSTFILE, MIX, Ended, Json, Lab, Process, Target
+from tests.e2e.support import LOCUSTFILE, MIX, Ended, Json, Lab, Process, Target, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -135,6 +136,32 @@ def test_user_and_password_in_an_address_are_refused_and_not_repeated(
     ended = lab.run("-t", "2s", "--host", target.address.replace("//", "//me:secret@"))
     assert ended.code == 2
     assert ended.mistakes[0].startswith("host: expected an address without user and password")
+    assert "secret" not in ended.errors + ended.output
+    assert target.requests == 0
+
+
+WITH_A_PASSWORD = {
+    "the page, by option": ("-m", "locust", "-f", str(LOCUSTFILE), "--host", "ADDRESS"),
+    "the page, by variable": ("-m", "locust", "-f", str(LOCUSTFILE)),
+    "gauntlet run": ("-m", "gauntlet", "run", "predict", "-t", "2s", "--url", "ADDRESS"),
+    "gauntlet run, for locust": ("-m", "gauntlet", "run", "predict", "-t", "2s", "-H", "ADDRESS"),
+    "gauntlet bench": ("-m", "gauntlet", "bench", "predict", "-n", "5", "--url", "ADDRESS"),
+}
+
+
+@pytest.mark.parametrize("command", WITH_A_PASSWORD.values(), ids=WITH_A_PASSWORD)
+def test_a_password_is_shown_by_no_page_and_no_command(
+    lab: Lab, target: Target, command: tuple[str, ...]
+) -> None:
+    """A page that shows it before anybody presses Start would show it to everybody."""
+    address = target.address.replace("//", "//me:secret@")
+    given = [address if word == "ADDRESS" else word for word in command]
+    variables = {} if address in given else {"LOCUST_HOST": address}
+    if "locust" in command:
+        given += ["--web-host", "127.0.0.1", "--web-port", str(free_port())]
+    ended = lab.start(sys.executable, *given, variables=variables).end()
+    assert ended.code == 2, ended
+    assert "expected an address without user and password" in ended.mistakes[0]
     assert "secret" not in ended.errors + ended.output
     assert target.requests == 0
 
