@@ -182,6 +182,8 @@ class Judge:
         code, judged = self.record.outcome.exit_code, bool(self.record.thresholds)
         if code == ExitCode.PASS and log.unhandled_greenlet_exception:
             return  # something broke on the way; Locust's own code for that stands
+        if code == ExitCode.REQUESTS_FAILED:
+            return  # Locust's own meaning, and --exit-code-on-error says which
         if judged or code == ExitCode.INVALID:
             environment.process_exit_code = self._code = code
 

@@ -4,6 +4,9 @@ INVALID outranks FAIL: where the measurement cannot be trusted, a broken thresho
 about the target. The causes that this module weighs:
 
     no request was made · a threshold matched nothing · a worker was lost · the run was cut short
+
+Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
+from being asked is in no figure, so it turns a PASS into a FAIL.
 """
 
 from collections.abc import Sequence
@@ -67,7 +70,7 @@ def judge(evidence: Evidence, final: bool = True) -> Judgement:
     if spoiled:
         return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
     if evidence.checks:
-        return _by_thresholds(evidence.checks)
+        return _by_thresholds(evidence.checks, evidence.user_errors)
     return _without_thresholds(evidence)
 
 
@@ -94,14 +97,17 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     return reasons
 
 
-def _by_thresholds(checks: Sequence[Check]) -> Judgement:
+def _by_thresholds(checks: Sequence[Check], user_errors: int) -> Judgement:
     broken = [
         f"{check.threshold.text} broke: {check.threshold.show(check.value)}"
         for check in checks
         if check.value is not None and not check.held
     ]
-    if broken:
-        return Judgement(Verdict.FAIL, tuple(broken), ExitCode.THRESHOLD)
+    raised = f"user code raised {counted(user_errors, 'exception')}, which no threshold judges"
+    reasons = [*broken, raised] if user_errors else broken
+    if reasons:
+        code = ExitCode.THRESHOLD if broken else ExitCode.REQUESTS_FAILED
+        return Judgement(Verdict.FAIL, tuple(reasons), code)
     return Judgement(Verdict.PASS, (), ExitCode.PASS)
 
 

@@ -48,9 +48,22 @@ TOO_SLOW = "p99 < 2s broke: 3s"
             {"checks": (BROKEN, BROKEN)}, failed(TOO_SLOW, TOO_SLOW), id="each broken one is said"
         ),
         pytest.param(
-            {"failures": 7, "user_errors": 3, "checks": (HELD,)},
-            PASS,
-            id="failures are the thresholds' to judge",
+            {"failures": 7, "checks": (HELD,)}, PASS, id="failures are the thresholds' to judge"
+        ),
+        pytest.param(
+            {"user_errors": 3, "checks": (HELD,)},
+            without_thresholds("user code raised 3 exceptions, which no threshold judges"),
+            id="exceptions that no threshold can judge",
+        ),
+        pytest.param(
+            {"user_errors": 1, "checks": (HELD, BROKEN)},
+            failed(TOO_SLOW, "user code raised 1 exception, which no threshold judges"),
+            id="a broken threshold outranks exceptions",
+        ),
+        pytest.param(
+            {"user_errors": 1, "checks": (UNMATCHED,)},
+            invalid(NO_MATCH),
+            id="an invalid run outranks exceptions",
         ),
         pytest.param(
             {"failures": 7},

@@ -27,6 +27,11 @@ def write(record: RunRecord, path: Path) -> None:
         elif not check.held:
             case.result = [Failure(_clean(f"{check.rule} broke: {check.shown}"), "threshold")]
         suite.add_testcase(case)
+    if record.thresholds and record.user_errors and not invalid:
+        case = TestCase("no exception in user code", name, 0.0)
+        raised = [f"{count} x {error}" for error, count in record.user_errors.items()]
+        case.result = [Failure(_clean("; ".join(raised[:10])), "user code")]
+        suite.add_testcase(case)
     for outcome, count in record.total.outcomes.items():
         suite.add_property(f"failures: {outcome}", str(count))
     xml = JUnitXml()

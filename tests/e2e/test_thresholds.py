@@ -1,11 +1,14 @@
 """Thresholds decide the exit code: from a profile, from options and from locust-plugins' checks."""
 
+import re
+
 import pytest
 
-from tests.e2e.support import Lab, broken, read_record
+from tests.e2e.support import LOCUSTFILE, Lab, broken, read_record
 
 pytestmark = pytest.mark.e2e
 
+IMPORTS = "import gauntlet\nfrom locust import task"
 FAILING = "--fault-5xx", "30%"
 
 
@@ -41,6 +44,32 @@ def test_failures_that_no_threshold_judges_exit_as_locust_does(lab: Lab) -> None
     records = [read_record(folder) for folder in lab.results]
     assert [record["outcome"]["verdict"] for record in records] == ["FAIL"] * 3
     assert [record["thresholds"] for record in records] == [[]] * 3
+
+
+RAISING = """
+    @task
+    def stumble(self):
+        raise KeyError("a mistake in a task")
+"""
+
+
+def test_exceptions_of_user_code_are_no_pass_whatever_thresholds_say(lab: Lab) -> None:
+    text = LOCUSTFILE.read_text(encoding="utf-8").replace("import gauntlet", IMPORTS, 1) + RAISING
+    file, target = lab.write("raising.py", text), lab.target()
+    given = "-u", "2", "-t", "2s", "--host", target.address, "--threshold", "fail_ratio <= 0%"
+    runs = [lab.headless(*given, *more, file=file) for more in ((), ("--exit-code-on-error", "7"))]
+    assert [run.end().code for run in runs] == [1, 7]
+    for folder, run in zip(lab.results, runs, strict=True):
+        record = read_record(folder)
+        assert (record["outcome"]["verdict"], broken(record)) == ("FAIL", set())
+        assert re.fullmatch(
+            r"user code raised \d+ exceptions?, which no threshold judges",
+            record["outcome"]["reasons"][0],
+        )
+        (text,) = record["user_errors"]
+        assert "a mistake in a task" in text
+        assert "a mistake in a task" in run.output.rpartition("Failures:")[2]
+        assert "no exception in user code" in (folder / "junit.xml").read_text(encoding="utf-8")
 
 
 def test_a_threshold_by_hand_replaces_its_like_and_adds_the_rest(lab: Lab) -> None:

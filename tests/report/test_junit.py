@@ -40,6 +40,7 @@ def cases(element: ElementTree.Element) -> list[Case]:
 
 
 VALID: Case = ("measurement is valid", None, None)
+RAISED: Case = ("no exception in user code", "failure", "2 x KeyError('a')")
 UNTRUSTED = "the measurement cannot be trusted"
 NO_MATCH = 'the threshold p95("/x") < 1s matched no request; check its name'
 
@@ -49,12 +50,17 @@ NO_MATCH = 'the threshold p95("/x") < 1s matched no request; check its name'
     [
         pytest.param(
             ["p95 < 2s", "rps > 1/s"],
-            [VALID, ("p95 < 2s", None, None), ("rps > 1/s", None, None)],
+            [VALID, ("p95 < 2s", None, None), ("rps > 1/s", None, None), RAISED],
             id="all thresholds held",
         ),
         pytest.param(
             ["p95 < 1s", "rps > 1/s"],
-            [VALID, ("p95 < 1s", "failure", "p95 < 1s broke: 1.1s"), ("rps > 1/s", None, None)],
+            [
+                VALID,
+                ("p95 < 1s", "failure", "p95 < 1s broke: 1.1s"),
+                ("rps > 1/s", None, None),
+                RAISED,
+            ],
             id="one threshold broke",
         ),
         pytest.param(
