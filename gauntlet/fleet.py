@@ -13,8 +13,12 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
+from gauntlet.measure.recorder import RUN
+
 FINISH = "gauntlet_finish"
 LAST = "gauntlet_last"
+"""In a report that is a worker's last one: the number of the run that it is the last of."""
+
 GRACE_S = 10.0
 """How long a worker may take, after its users were given their time to stop."""
 
@@ -41,7 +45,7 @@ class Ledger:
         """Ask every worker that is still there for its last report and wait for it."""
         self._open = False
         options = self._environment.parsed_options
-        data = {"leave": bool(options and options.headless)}
+        data = {"leave": bool(options and options.headless), "run": _run(self._environment)}
         for client in self._missing_reports():
             self._runner.send_message(FINISH, data, client_id=client)
         deadline = time.monotonic() + self._environment.stop_timeout + GRACE_S
@@ -65,9 +69,10 @@ class Ledger:
             self._joined.setdefault(client_id, self._index(client_id))
 
     def _note(self, client_id: str, data: dict[str, Any]) -> None:
-        if data.get("user_count"):
+        run = _run(self._environment)  # a report may come when the next one has begun
+        if data.get("user_count") and data.get(RUN) == run:
             self._joined.setdefault(client_id, self._index(client_id))
-        if data.get(LAST):
+        if data.get(LAST) == run:
             self._finished.add(client_id)
 
     def _index(self, client: str) -> int:
@@ -92,8 +97,9 @@ class LastReport:
     """The worker's part: whatever stops it, its statistics go out once more."""
 
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self._environment = environment
         self._runner = runner
-        self._last = False
+        self._last: int | None = None
         environment.events.report_to_master.add_listener(self._mark)
         environment.events.test_stop.add_listener(self._send)
         environment.events.quitting.add_listener(self._leave)
@@ -103,17 +109,22 @@ class LastReport:
         if msg.data["leave"]:
             self._leave()
         self._runner.stop()
-        self._send()
+        self._send(msg.data["run"])
 
     def _leave(self, **_: Any) -> None:
         """Stop for good: no late order of the master may start users again."""
         self._runner.last_received_spawn_timestamp = math.inf  # type: ignore[assignment]
         self._runner.stop()
 
-    def _send(self, **_: Any) -> None:
-        self._last = True
+    def _send(self, run: int | None = None, **_: Any) -> None:
+        self._last = _run(self._environment) if run is None else run
         self._runner._send_stats()  # Locust offers no public way to report now
 
     def _mark(self, client_id: str, data: dict[str, Any]) -> None:
         data[LAST] = self._last
-        self._last = False
+        self._last = None
+
+
+def _run(environment: Environment) -> int:
+    """The number of the run that goes on."""
+    return int(getattr(environment.parsed_options, RUN, 0))
