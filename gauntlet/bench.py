@@ -99,6 +99,11 @@ def table(record: RunRecord, console: Console) -> None:
         console.print(Text(f"{mark} {check.rule} — {check.shown}", style))
     for failure in record.failures:
         console.print(Text(f"{failure.count} x {failure.name}: {failure.text}", "red"))
+    for error, count in record.user_errors.items():
+        console.print(Text(f"{count} x {' '.join(error.split())}", "red"))
+    if total.outcomes:
+        classes = (f"{count} {outcome}" for outcome, count in total.outcomes.items())
+        console.print(Text(f"by class: {', '.join(classes)}"))
     console.print(" ".join((record.outcome.verdict, *record.outcome.reasons)))
 
 

@@ -71,6 +71,7 @@ class Process:
         label: str,
         variables: Mapping[str, str],
         terminal: int | None = None,
+        errors_to: int | None = None,
     ) -> None:
         self.command = list(command)
         self._output, self._errors = folder / f"{label}.out", folder / f"{label}.err"
@@ -82,7 +83,7 @@ class Process:
                 env={**inherited, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output if terminal is None else terminal,
-                stderr=errors,
+                stderr=errors if errors_to is None else errors_to,
                 start_new_session=True,
             )
         self.pid: int = self._process.pid
@@ -218,10 +219,11 @@ class Lab:
         folder: Path | None = None,
         variables: Mapping[str, str] | None = None,
         terminal: int | None = None,
+        errors: int | None = None,
     ) -> Process:
-        """Start any command in the lab's folder; standard output may be a terminal."""
+        """Start any command in the lab's folder; what it writes to may be terminals."""
         label = f"process-{len(self.processes)}"
-        process = Process(command, folder or self.folder, label, variables or {}, terminal)
+        process = Process(command, folder or self.folder, label, variables or {}, terminal, errors)
         self.processes.append(process)
         return process
 

@@ -1,13 +1,17 @@
 """Exactly N iterations over real workers; the target's own count is the witness."""
 
 import json
+import os
+import pty
 import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.support import Lab, Process, Target, read_record, wait_until
+from tests.e2e.test_smoke import read_all
 
 pytestmark = pytest.mark.e2e
 
@@ -224,9 +228,22 @@ def test_an_interrupted_benchmark_ends_all_and_gives_a_verdict(
     wait_until(lambda: not any(child.is_running() for child in family), "the end of all")
 
 
-def _bench(lab: Lab, *command: str) -> Process:
-    import sys
+def test_a_benchmark_on_a_terminal_shows_a_bar_and_tells_what_failed(lab: Lab) -> None:
+    target = lab.target("--fault-5xx", "100%")
+    leader, follower = pty.openpty()
+    command = "bench", "predict", "-c", "2", "-n", "40", "--url", target.address
+    more = "--preflight", "off", "--wait", "0.1s-0.1s"
+    bench = lab.start(sys.executable, "-m", "gauntlet", *command, *more, errors=follower)
+    os.close(follower)
+    ended = bench.end()
+    shown = read_all(leader).decode()
+    assert re.search(r"━+ +\d+/40 · [\d.]+ requests/s", shown), shown
+    assert ended.code == 3
+    assert "✗ fail_ratio <= 1% — 100%" in ended.output
+    assert "by class: 40 status" in ended.output
 
+
+def _bench(lab: Lab, *command: str) -> Process:
     return lab.start(sys.executable, "-m", *command, "--preflight", "off")
 
 

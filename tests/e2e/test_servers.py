@@ -96,6 +96,7 @@ def _check_file(record: Json, path: Path) -> None:
     for row, one in zip(rows, record["servers"], strict=True):
         for name in ("requests", "failures", "fail_ratio", "avg_ms", "stdev_ms", "max_ms"):
             assert float(row[name]) == one[name]
+        assert float(row["success_ratio"]) == 1 - one["fail_ratio"]
         for name, ms in one["percentiles_ms"].items():
             assert float(row[f"{name}_ms"]) == ms
 

@@ -95,6 +95,7 @@ def test_a_run_that_fails(make_record: MakeRecord) -> None:
         ==============================
         ✗ FAIL
           p99("/predict*") <= 1s broke: 1.1s
+          user code raised 2 exceptions, which no threshold judges
         ==============================
         Results: results/a-run
         """)
@@ -112,9 +113,9 @@ def test_a_run_over_several_servers(make_record: MakeRecord) -> None:
         Endpoints:    requests  failed       P50       P95
           GET /a             5       1    0.020s    1.000s
 
-        Servers:         requests  success       avg       P50       P95
-          10.0.0.1:7001         3   66.67%    0.020s    0.020s    0.030s
-          two                   1  100.00%    1.000s    1.000s    1.000s
+        Servers:         requests  success       avg       P50       P95       P99
+          10.0.0.1:7001         3   66.67%    0.020s    0.020s    0.030s    0.030s
+          two                   1  100.00%    1.000s    1.000s    1.000s    1.000s
 
         """)
         in text
