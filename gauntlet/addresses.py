@@ -5,6 +5,7 @@ to workers with the mix. A host that somebody gives stands for each of them that
 one server may well do all.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from gauntlet import config
 from gauntlet.errors import UsageError
 from gauntlet.models import EMBEDDED
 from gauntlet.systems import System
+
+_HOST = re.compile(r"[^\s/?#@<>\[\]\\^`{|}%\"]+(%\S+)?")
+"""A name or an IP address, of IPv6 perhaps with a zone."""
 
 if TYPE_CHECKING:  # the `gauntlet` command looks at addresses too and starts quickly
     from locust.env import Environment
@@ -47,7 +51,8 @@ def check_form(address: str, system: System | None, where: str = "host") -> None
 def _is_address(text: str, schemes: Sequence[str]) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        return parts.scheme in schemes and bool(_HOST.fullmatch(host)) and parts.port != 0
     except ValueError:  # what it says of brackets and ports is in no form of ours
         return False
 

@@ -1,5 +1,6 @@
 """How a command of ours ends: with one line per mistake and the exit code that goes with it."""
 
+import re
 import sys
 from typing import Any, NoReturn
 
@@ -9,6 +10,8 @@ from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.text import nearest
 
+_SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
+_NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -39,14 +42,50 @@ def enter(command: click.Command, name: str) -> NoReturn:
         sys.exit(ExitCode.USAGE)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        _end([f"{context.command_path if context else name}: {_line(error)}"], ExitCode.USAGE)
+        where = context.command_path if context else name
+        _end([f"{where}: {_line(error, context)}"], ExitCode.USAGE)
     sys.exit(code if isinstance(code, int) else ExitCode.PASS)
 
 
-def _line(error: click.ClickException) -> str:
-    """Click's sentence in our form: one line, lower case, no full stop."""
+def _line(error: click.ClickException, context: click.Context | None) -> str:
+    """What click says, in our form: what was expected, what was got, the nearest name."""
+    match error:
+        case click.MissingParameter():
+            return f"expected {_name(error)}, got nothing"
+        case click.BadParameter():
+            return f"{_name(error)}: {_expected(error)}"
+        case click.NoSuchOption():
+            known = [one for p in context.command.params for one in p.opts] if context else []
+            options = [one for one in known if one.startswith("-")]
+            hint = nearest(error.option_name, options)
+            return f"expected an option that there is, got {error.option_name!r}{hint}"
+        case click.BadOptionUsage():
+            return f"{error.option_name}: expected a value, got nothing"
     text = " ".join(error.format_message().split()).rstrip(".")
+    if surplus := _SURPLUS.fullmatch(text):
+        return f"expected no further argument, got {surplus[1]!r}"
     return text[:1].lower() + text[1:]
+
+
+def _name(error: click.BadParameter) -> str:
+    """The parameter as it is typed."""
+    parameter = error.param
+    if parameter is None:
+        return "a value"
+    return (
+        parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
+    )
+
+
+def _expected(error: click.BadParameter) -> str:
+    """Of a sentence that is not in our form, click's on numbers: in it."""
+    kind, said = getattr(error.param, "type", None), _NUMBER.match(error.message)
+    if said is None or not isinstance(kind, click.types.IntParamType):
+        return error.message
+    low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+    bounds = f" from {low}" if low is not None else ""
+    bounds += f" to {high}" if high is not None else ""
+    return f"expected a whole number{bounds}, got {said[1]!r}"
 
 
 def _end(mistakes: list[str], code: ExitCode) -> NoReturn:

@@ -188,6 +188,8 @@ def test_an_address_of_the_system_is_allowed(address: str) -> None:
         pytest.param("http://localhost:80000", id="a port that is none"),
         pytest.param("http://localhost:http", id="a port in words"),
         pytest.param("http://[::1", id="half a bracket"),
+        pytest.param("http://local host", id="a blank"),
+        pytest.param("http://<host>:80", id="a placeholder"),
     ],
 )
 def test_what_is_no_address_of_the_system_is_refused(address: str) -> None:

@@ -1,0 +1,70 @@
+"""Mistakes on the command line of `gauntlet`: one line each, in the form of all others."""
+
+import re
+
+import pytest
+
+from gauntlet import cli
+
+LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        pytest.param(
+            "bench predict -c 0",
+            "gauntlet bench: --concurrent: expected a whole number from 1, got '0'",
+            id="too small",
+        ),
+        pytest.param(
+            "bench predict -n many",
+            "gauntlet bench: --requests: expected a whole number from 1, got 'many'",
+            id="no number",
+        ),
+        pytest.param(
+            "target predict --port 99999",
+            "gauntlet target predict: --port: expected a whole number from 0 to 65535, got '99999'",
+            id="too large",
+        ),
+        pytest.param(
+            "target predict --fault-5xx 200%",
+            "gauntlet target predict: --fault-5xx: expected a share such as "
+            '"0.05" or "5%", got \'200%\'',
+            id="a form of our own",
+        ),
+        pytest.param(
+            "target predict --fault-5x 1%",
+            "gauntlet target predict: expected an option that there is, got '--fault-5x'; "
+            "did you mean --fault-5xx?",
+            id="an option that is near another",
+        ),
+        pytest.param(
+            "list --xyzzy",
+            "gauntlet list: expected an option that there is, got '--xyzzy'",
+            id="an option that is near none",
+        ),
+        pytest.param(
+            "check all of it",
+            "gauntlet check: expected no further argument, got 'all of it'",
+            id="arguments too many",
+        ),
+        pytest.param(
+            "init", "gauntlet init: expected FOLDER, got nothing", id="an argument missing"
+        ),
+        pytest.param(
+            "run predict --profile",
+            "gauntlet: --profile: expected a value, got nothing",
+            id="a value missing",
+        ),
+    ],
+)
+def test_a_mistake_says_what_was_expected_and_what_was_got(
+    typed: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["gauntlet", *typed.split()])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out, said.err) == (2, "", line + "\n")
+    assert LINE.fullmatch(line)
