@@ -62,6 +62,8 @@ class Judge:
         self.beginning = False
         """Whether a run waits for its workers' payloads."""
         self._beginner: gevent.Greenlet[..., Any] | None = None
+        self._set_up = False
+        signals.end_in_order(self._interruption)
         self._planner = Planner(environment, worker)
         runner = environment.runner
         self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
@@ -142,7 +144,7 @@ class Judge:
         # Fired last: a locustfile's own listener may set another code, but not turn red to green.
         events.quitting._handlers.insert(0, self._insist)
         events.quit.add_listener(self._last_words)
-        signals.end_in_order(self._interruption)
+        self._set_up = True
 
     def _stopping(self, **_: Any) -> None:
         if self.run is not None:
@@ -200,7 +202,7 @@ class Judge:
         if self.run is not None and self.run.ended:
             return None  # its judgement comes first
         begun = self.run is not None or self.record is not None
-        if begun or self._environment.web_ui is not None:
+        if begun or (self._set_up and self._environment.web_ui is not None):
             return KeyboardInterrupt()
         return SystemExit(_no_run())
 

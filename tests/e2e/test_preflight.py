@@ -1,12 +1,16 @@
 """Before the load: a real call per endpoint kind, and no load on what is protected."""
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import LOCUSTFILE, Lab, Target, check_counts, free_port
+from tests.e2e.support import DEADLINE_S, LOCUSTFILE, Lab, Process, Target, check_counts, free_port
 
 pytestmark = pytest.mark.e2e
+
+STOPS = {"SIGTERM": Process.terminate, "Ctrl-C": Process.press_ctrl_c}
 
 REFUSAL = (
     "host: expected an address that is not protected, got one of environment shop; "
@@ -163,3 +167,23 @@ def test_allow_protected_lets_the_run_through(lab: Lab) -> None:
     assert (ended.code, lab.record["environment"]) == (0, "shop"), ended
     assert lab.record["target"] == target.address
     assert target.requests > 0
+
+
+@pytest.mark.parametrize("mode", ["headless", "page"])
+def test_a_run_that_is_stopped_in_its_preflight_ends_in_order(
+    labs: Callable[[str], Lab], mode: str
+) -> None:
+    """The target takes a connection and says nothing."""
+    for stop in STOPS:
+        lab, page = labs(f"{mode} {stop}"), ("--web-host", "127.0.0.1", "--autostart")
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            silent.settimeout(DEADLINE_S)
+            options = "-t", "2s", "--host", f"http://127.0.0.1:{silent.getsockname()[1]}"
+            how = ["--headless"] if mode == "headless" else [*page, "--web-port", str(free_port())]
+            run = lab.locust(*options, *how)
+            called, _ = silent.accept()
+            with called:
+                STOPS[stop](run)
+                ended = run.end()
+        assert ended.code == 4, ended
+        assert ended.mistakes == ["no request was made: stopped before the load began"]
