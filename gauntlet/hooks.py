@@ -34,7 +34,7 @@ from gauntlet.exitcodes import ExitCode
 from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport, Ledger
 from gauntlet.iterating import Iterations
-from gauntlet.measure import rounding
+from gauntlet.measure import rounding, table
 from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.models import Model
@@ -132,6 +132,7 @@ class Suite:
         name = self.system.name if self.system else None
         self.recorder = Recorder(environment, closed_list(name))
         rounding.install()
+        table.install(environment)
         self.extras = Extras(environment)
         environment.events.test_start.add_listener(self._number)
         self.phases = Phases(environment, self.recorder)
