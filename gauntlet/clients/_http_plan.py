@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from gauntlet import __version__
 from gauntlet.clients._http_body import Body
 from gauntlet.clients._http_connection import Origin
+from gauntlet.clients._http_head import AnswerHead
 
 Fields = Mapping[str, str | bytes | None]
 Auth = tuple[str | bytes, str | bytes]
@@ -41,11 +42,13 @@ class Plan:
 
     __slots__ = (
         "_prefix",
+        "_sized",
         "bodiless",
         "decodes",
         "fields",
         "head",
         "idempotent",
+        "likely",
         "method",
         "origin",
         "path_url",
@@ -73,17 +76,25 @@ class Plan:
         self.decodes = decodes
         """A content coding is asked for."""
         self.idempotent = method in _IDEMPOTENT
+        self.likely: AnswerHead | None = None
+        """The head of the last answer; the next one often is the same."""
         start = f"{method} {path_url} HTTP/1.1".encode("ascii")
         self._prefix = b"\r\n".join([start, *fields, b""])
         empty = b"" if method in _WITHOUT_LENGTH else b"Content-Length: 0\r\n"
         self.head = self._prefix + empty + b"\r\n"
         """Complete, for a request without a body."""
+        self._sized = (-1, b"")
+        """The last length of a body and the head for it; the next one often is as long."""
 
     def head_for(self, body: Body) -> bytes:
         """The head of a request with this body."""
         if body.chunks is not None:
             return self._prefix + b"Transfer-Encoding: chunked\r\n\r\n"
-        return self._prefix + b"Content-Length: %d\r\n\r\n" % body.length
+        length, head = self._sized
+        if length != body.length:
+            head = self._prefix + b"Content-Length: %d\r\n\r\n" % body.length
+            self._sized = (body.length, head)
+        return head
 
 
 class Planner:
@@ -103,7 +114,8 @@ class Planner:
             user, password = unquote(parts.username), unquote(parts.password or "")
             self._defaults["Authorization"] = basic(user, password)
         self._defaults.update(defaults)
-        self._plans: dict[Any, Plan] = {}
+        self.known: dict[Any, Plan] = {}
+        """Plans by method and address, and by fields and content type where there are any."""
         self._fields: dict[Any, tuple[list[bytes], bool]] = {}
 
     def plan(
@@ -117,7 +129,7 @@ class Planner:
         key: Any = (method, url)
         if headers or content_type:
             key = (method, url, content_type, tuple(headers.items()) if headers else None)
-        found = self._plans.get(key)
+        found = self.known.get(key)
         if found is None:
             found = self._alike(method, url, key[2:]) or self.make(
                 method, url, headers or {}, content_type
@@ -126,9 +138,9 @@ class Planner:
                 if len(self._fields) >= _KEPT_FIELDS:
                     self._fields.clear()
                 self._fields[key[2:]] = found.fields, found.decodes
-            if len(self._plans) >= _KEPT_PLANS:
-                self._plans.clear()
-            self._plans[key] = found
+            if len(self.known) >= _KEPT_PLANS:
+                self.known.clear()
+            self.known[key] = found
         return found
 
     def _alike(self, method: str, url: str, fields_key: Any) -> Plan | None:
