@@ -199,6 +199,8 @@ def test_an_environment_names_both_and_a_variable_outranks_one(walrus: Walrus) -
         ("roundtrip", FLOW),
         ("upload", {"/v1/blobs"}),
         ("download", FLOW),
+        ("head", {"/v1/blobs", "/v1/blobs/{id}"}),
+        ("object", {"/v1/blobs", "/v1/blobs/by-object-id/{id}"}),
         ("range", {"/v1/blobs", "/v1/blobs/{id} range", "/v1/blobs/{id}/byte-range"}),
         ("quilt", {"/v1/quilts", "/v1/blobs/by-quilt-patch-id/{id}"}),
     ],

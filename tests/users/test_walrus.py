@@ -265,6 +265,46 @@ def test_parts_are_compared_too(client: Make, well: str) -> None:
     assert all(1 <= meta["response_length"] <= 1024 for meta in one.events[1:])
 
 
+def test_a_head_request_tells_of_a_blob_without_its_bytes(client: Make, well: str) -> None:
+    one = client(well)
+    one.user.head()
+    assert one.names == ["PUT /v1/blobs", "HEAD /v1/blobs/{id}"] and not one.outcomes
+    assert one.last["response_length"] == 0
+    assert "verified" not in one.last["context"], "no byte was compared"
+
+
+def test_a_blob_is_found_by_its_object(client: Make, well: str) -> None:
+    one = client(well)
+    one.user.by_object()
+    assert one.names == ["PUT /v1/blobs", f"GET {api.OBJECT}"] and not one.outcomes
+    assert one.last["context"]["verified"]
+    assert one.last["response_length"] == one.user.pool.blob(0).length
+
+
+@pytest.mark.parametrize("task", ["head", "by_object", "range", "byte_range"])
+def test_a_blob_that_was_touched_is_no_evidence_of_a_first_read(
+    client: Make, well: str, task: str
+) -> None:
+    one = client(well)
+    getattr(one.user, task)()
+    one.user.download()
+    one.user.download()
+    assert one.names[-2:] == FLOW[1:] and not one.outcomes
+    kinds = Counter(key.split()[0] for key in one.extra.counts if key != "new")
+    assert kinds == {"cached": 1}
+
+
+def test_nobody_reads_a_blob_before_its_own_round_trip_has(client: Make, targets: Targets) -> None:
+    (address,) = targets.start("--read-time", "200ms")
+    one = client(address)
+    trip = gevent.spawn(one.user.roundtrip)
+    while not one.events:
+        gevent.sleep(0.01)
+    one.user.download()
+    trip.get()
+    assert Counter(one.names) == {FLOW[0]: 2, FLOW[1]: 2, FLOW[2]: 1}
+
+
 @pytest.mark.parametrize("read", ["patch", "name"])
 @pytest.mark.parametrize("files", [1, 7])
 def test_a_file_of_a_quilt_comes_back(client: Make, well: str, read: str, files: int) -> None:
@@ -343,6 +383,34 @@ def test_a_fault_is_found_under_its_class_and_no_other(
     assert not any(meta["context"].get("verified") for meta in one.events)
 
 
+@pytest.mark.parametrize(
+    ("options", "task", "found"),
+    [
+        pytest.param(["--fault-short", ALL], "head", f"{api.HEAD}: wrong length", id="head"),
+        pytest.param(["--stale-404", "1h"], "head", f"{api.HEAD}: not found", id="head of nothing"),
+        pytest.param(
+            ["--fault-corrupt", ALL, *READS], "by_object", f"{api.OBJECT}: wrong bytes", id="object"
+        ),
+        pytest.param(
+            ["--fault-corrupt", ALL, *READS], "range", f"{api.RANGE}: wrong bytes", id="range"
+        ),
+        pytest.param(
+            ["--fault-cut", ALL, *READS], "byte_range", f"{api.BYTE_RANGE}: truncated", id="bytes"
+        ),
+        pytest.param(
+            ["--fault-corrupt", ALL, *READS], "quilt", f"{api.PATCH}: wrong bytes", id="quilt"
+        ),
+    ],
+)
+def test_other_ways_of_reading_find_faults_as_well(
+    client: Make, targets: Targets, options: list[str], task: str, found: str
+) -> None:
+    (address,) = targets.start(*options)
+    one = client(address, patience=QUICK | {"visible_within": "200ms"})
+    getattr(one.user, task)()
+    assert one.outcomes == {found: 1}
+
+
 def test_some_faults_strike_some_requests_and_the_others_are_right(
     client: Make, targets: Targets
 ) -> None:
@@ -387,7 +455,7 @@ def test_a_blob_that_is_not_visible_yet_is_asked_for_again(client: Make, targets
 def test_a_blob_that_was_seen_may_not_vanish(client: Make, targets: Targets) -> None:
     (address,) = targets.start("--store-limit", "5000", "--blob-limit", "5000")
     one = client(address, blobs={"smallest": 4, "largest": 4})
-    known, blob, _, _ = one.user._store()
+    blob, _, known, _ = one.user._store()
     assert known is not None and one.user._read(known, blob).problem is None
     one.user._store()  # pushes the first one out
     before = len(one.events)
