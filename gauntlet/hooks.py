@@ -40,7 +40,7 @@ from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.models import Model
 from gauntlet.phases import Phases
 from gauntlet.preflight import preflight
-from gauntlet.preparing import Preparing
+from gauntlet.preparing import Preparing, settle_memory
 from gauntlet.report import console, files, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Plan, Run
@@ -357,6 +357,7 @@ class Suite:
         for user in self.environment.user_classes:
             if issubclass(user, SuiteUser):
                 user.prepare(preparation)
+        settle_memory()
 
     def _configure(self) -> None:
         for user in concrete_users():
