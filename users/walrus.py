@@ -208,7 +208,10 @@ class WalrusUser(WalrusBase):
         kind, name = (CACHED, api.CACHED) if known.read else (FIRST, api.FIRST)
         asked = self._get(api.blob_path(known.blob_id), name, blob.runs(), known.unseen_since)
         if asked.problem is None:
-            if asked.attempts == 1 and (untouched or kind == CACHED):
+            if asked.attempts > 1:
+                if kind == CACHED:
+                    self.extra.read_again(asked.elapsed)
+            elif untouched or kind == CACHED:
                 state = api.cache_state(asked.response.headers)
                 self.extra.read(kind, asked.elapsed, state)
             known.unseen_since, known.read = None, True
