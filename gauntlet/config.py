@@ -78,6 +78,22 @@ def load_mix(system: System) -> Model:
     return validate(system.mix, document)
 
 
+def load_settings(system: System) -> tuple[Model, dict[str, int]]:
+    """The mix, and what variables say for Locust's options; mistakes of both at once."""
+    mistakes: list[str] = []
+    try:
+        mix = load_mix(system)
+    except UsageError as error:
+        mistakes += error.mistakes
+    try:
+        defaults = option_defaults(system)
+    except UsageError as error:
+        mistakes += error.mistakes
+    if mistakes:
+        raise UsageError(mistakes)
+    return mix, defaults
+
+
 def option_defaults(system: System) -> dict[str, int]:
     """What the system's variables say for options of Locust that nobody gives."""
     found: dict[str, int] = {}

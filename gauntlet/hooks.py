@@ -118,8 +118,8 @@ class Suite:
         options.add(parser)
         try:
             if self.system:
-                self._mix = config.load_mix(self.system)
-                parser.set_defaults(**config.option_defaults(self.system))
+                self._mix, defaults = config.load_settings(self.system)
+                parser.set_defaults(**defaults)
         except GauntletError as error:
             fail(error)
         self._configure()

@@ -369,6 +369,13 @@ def test_a_mistake_is_one_line(walrus: Walrus, variables: dict[str, str], line: 
     assert not walrus.lab.results
 
 
+def test_all_mistakes_are_told_at_once(walrus: Walrus) -> None:
+    given = {"BLOB_MIN_SIZE": "small", "EXPORT_RESULTS": "maybe", "BLOBS_NUM": "x"}
+    ended = walrus.run("--host", "http://127.0.0.1:1", **given, MAX_THREADS="y")
+    assert ended.code == 2, ended
+    assert [line.partition(":")[0] for line in ended.mistakes] == [*given, "MAX_THREADS"]
+
+
 @pytest.mark.parametrize("name", ["PUBLISHER_URL", "AGGREGATOR_URL"])
 def test_each_address_is_protected(walrus: Walrus, name: str) -> None:
     publisher, aggregator = walrus.target("--aggregator-port", "0")
