@@ -192,7 +192,10 @@ def check_read(status: int, content_type: str | None, body: Body, expected: int 
 def check_head(status: int, headers: Mapping[str, str], length: int) -> None:
     """A good status, and the length of the blob that a GET would bring."""
     check_read(status, None, b"")
-    if headers.get("content-length") != str(length):
+    told = headers.get("content-length")
+    if told is None:
+        _bad_shape("a content length", "none")
+    if told != str(length):
         raise WrongAnswer(Outcome.WRONG_LENGTH, "not as long as what was stored")
 
 

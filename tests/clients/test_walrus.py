@@ -297,6 +297,25 @@ def test_a_part_must_say_which_part_it_is(told: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "told", "text"),
+    [
+        (200, "18", "wrong length: not as long as what was stored"),
+        (200, None, "bad shape: expected a content length, got none"),
+        (206, "17", "status: expected 200, got 206"),
+        (404, None, "not found: expected 200, got 404"),
+        (503, "17", "unavailable: expected 200, got 503 (for the time being)"),
+    ],
+)
+def test_an_answer_to_head_has_the_length_of_the_blob(
+    status: int, told: str | None, text: str
+) -> None:
+    walrus.check_head(200, {"content-length": "17"}, 17)
+    with pytest.raises(WrongAnswer) as caught:
+        walrus.check_head(status, {} if told is None else {"content-length": told}, 17)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
     ("headers", "state"),
     [
         ({}, "unknown"),
