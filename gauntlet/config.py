@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gauntlet.documents import Document, dotted, read, validate
-from gauntlet.errors import UsageError
+from gauntlet.errors import UsageError, gathering
 from gauntlet.explain import Location
 from gauntlet.models import EMBEDDED, Environment, Model, Profile
 from gauntlet.systems import SYSTEMS, System
@@ -81,14 +81,10 @@ def load_mix(system: System) -> Model:
 def load_settings(system: System) -> tuple[Model, dict[str, int]]:
     """The mix, and what variables say for Locust's options; mistakes of both at once."""
     mistakes: list[str] = []
-    try:
+    with gathering(mistakes):
         mix = load_mix(system)
-    except UsageError as error:
-        mistakes += error.mistakes
-    try:
+    with gathering(mistakes):
         defaults = option_defaults(system)
-    except UsageError as error:
-        mistakes += error.mistakes
     if mistakes:
         raise UsageError(mistakes)
     return mix, defaults

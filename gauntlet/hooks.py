@@ -29,7 +29,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from gauntlet import config, options
 from gauntlet.addresses import Target, check_address, resolve, targets
 from gauntlet.embedded import EmbeddedTarget
-from gauntlet.errors import GauntletError, UsageError
+from gauntlet.errors import GauntletError, UsageError, gathering
 from gauntlet.exitcodes import ExitCode
 from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport, Ledger
@@ -171,8 +171,12 @@ class Suite:
         """
         address = host or self.target.address
         addresses = self.target.named(self.system, address) if self.system and address else {}
+        mistakes: list[str] = []
         for where, one, system in self._addresses(address, addresses):
-            check_address(one, system, self.options.allow_protected, where)
+            with gathering(mistakes):
+                check_address(one, system, self.options.allow_protected, where)
+        if mistakes:
+            raise UsageError(mistakes)
         setattr(self._parsed, _ADDRESSES, addresses)
         given = self.options.seed
         self._parsed.seed = random.getrandbits(63) if given is None else given
@@ -223,8 +227,9 @@ class Suite:
         if address:
             given = config.given_addresses(self.system)
             for name, one in named.items():
-                by_variable = given.get(name) == one
-                yield config.variable_of(name) if by_variable else "host", one, self.system
+                # One variable may stand for all addresses.
+                by = [other for other in (name, *given) if given.get(other) == one]
+                yield config.variable_of(by[0]) if by else "host", one, self.system
             if not named:
                 yield "host", address, self.system
             return

@@ -10,7 +10,9 @@ import pytest
 from gevent import subprocess as green
 
 from gauntlet.clients import walrus as api
+from gauntlet.mixes.walrus import WalrusWeights
 from tests.users._walrus import FLOW, ROOT, Make, Targets
+from users.walrus import WalrusUser
 
 MIB = 1 << 20
 
@@ -120,6 +122,17 @@ def test_parts_are_compared_too(client: Make, well: str) -> None:
     assert names["GET /v1/blobs/{id} range"] == names["GET /v1/blobs/{id}/byte-range"] == 20
     assert all(meta["context"]["verified"] for meta in one.events[1:])
     assert all(1 <= meta["response_length"] <= 1024 for meta in one.events[1:])
+
+
+def test_every_task_has_its_tag() -> None:
+    tags = {
+        name: getattr(task, "locust_tag_set", None)
+        for name, task in vars(WalrusUser).items()
+        if name in WalrusWeights.model_fields
+    }
+    own = {name: {name} for name in ("roundtrip", "upload", "download", "head", "quilt")}
+    assert tags == {**own, "by_object": {"object"}, "range": {"range"}, "byte_range": {"range"}}
+    assert tags.keys() == WalrusWeights.model_fields.keys()
 
 
 def test_a_head_request_tells_of_a_blob_without_its_bytes(client: Make, well: str) -> None:
