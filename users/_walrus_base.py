@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import ClassVar
+from zlib import crc32
 
 from locust.env import Environment
 
@@ -56,17 +57,18 @@ class WalrusBase(SuiteUser, HttpUser):
         """Make the block that blobs are cut out of; read the secret of the tokens."""
         mix = cls.mix
         cls.addresses = preparation.addresses
-        cls.dice = Random(f"{preparation.seed}:{preparation.worker}")
+        cls.dice = Random(f"{preparation.seed}:{preparation.worker}:{cls.__name__}")
         cls.manners = Manners(mix.patience, cls.dice)
         cls.tokens = _tokens(mix.token)
-        key = (preparation.seed, preparation.worker, mix.blobs)
+        key = (cls, preparation.seed, preparation.worker, mix.blobs)
         if cls._made_for == key:
             return  # the next run goes on where the last one ended: its blobs are new ones
         cls._made_for = key
         cls.pool = BlobPool.make(
             sizes=(mix.blobs.smallest * 1024, mix.blobs.largest * 1024),
             seed=preparation.seed,
-            stream=(preparation.worker,),
+            # Several classes of a locustfile must not make the same blobs.
+            stream=(preparation.worker, crc32(cls.__name__.encode())),
             text_share=mix.blobs.text_share,
             pause=preparation.pause,
         )

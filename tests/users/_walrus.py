@@ -73,7 +73,8 @@ class Client:
         whole = {"weights": {"roundtrip": 1}, "wait": "0s", "blobs": sizes, "patience": QUICK}
         Someone.configure(WalrusMix.model_validate(whole | mix))
         named = {"publisher": publisher, "aggregator": aggregator or publisher}
-        Someone.prepare(Preparation(next(SEEDS), 0, lambda: None, named))
+        self.preparation = Preparation(next(SEEDS), 0, lambda: None, named)
+        Someone.prepare(self.preparation)
         self.events: list[Meta] = []
         environment = Environment()
         environment.events.request.add_listener(lambda **meta: self.events.append(meta))

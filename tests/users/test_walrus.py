@@ -124,6 +124,17 @@ def test_parts_are_compared_too(client: Make, well: str) -> None:
     assert all(1 <= meta["response_length"] <= 1024 for meta in one.events[1:])
 
 
+def test_two_classes_in_a_process_never_make_the_same_blob(client: Make, well: str) -> None:
+    one = client(well)
+
+    class Other(type(one.user)):  # type: ignore[misc]  # a class of the fixture
+        pass
+
+    Other.prepare(one.preparation)
+    mine = {one.user.pool.blob(serial).content for serial in range(50)}
+    assert not mine & {Other.pool.blob(serial).content for serial in range(50)}
+
+
 def test_every_task_has_its_tag() -> None:
     tags = {
         name: getattr(task, "locust_tag_set", None)
