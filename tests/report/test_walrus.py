@@ -1,6 +1,7 @@
 """What is told of blobs: counts of all, a sample of many, the same from one process or from ten."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -203,8 +204,12 @@ def test_of_many_blobs_only_some_are_told(capsys: pytest.CaptureFixture[str]) ->
     lines = Lines()
     for _ in range(2000):
         lines.tell(row(0.0))
-    told = len(capsys.readouterr().out.splitlines())
-    assert AT_ONCE <= told < 200
+    lines.tell(row(0.0, status="wrong bytes", first=None, cached=None))
+    *told, last = capsys.readouterr().out.strip().split("\n")
+    assert AT_ONCE <= len(told) < 200
+    assert "failed: wrong bytes" in last, "failures are told all the same"
+    untold = [int(more) for one in (*told, last) for more in re.findall(r"\((\d+) more", one)]
+    assert len(told) + sum(untold) == 2000
 
 
 def test_nobody_looks_at_a_file(capsys: pytest.CaptureFixture[str]) -> None:
