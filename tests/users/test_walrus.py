@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from typing import Any
 
 import gevent
 import pytest
 from gevent import subprocess as green
+from gevent.server import StreamServer
 
 from gauntlet.clients import walrus as api
 from gauntlet.mixes.walrus import WalrusWeights
@@ -52,6 +54,32 @@ def test_publisher_and_aggregator_may_lie_apart(client: Make, targets: Targets) 
     wrong = client(aggregator, publisher)
     wrong.user.roundtrip()
     assert wrong.names == FLOW[:1], "an aggregator takes no uploads"
+
+
+@pytest.mark.parametrize("task", ["upload", "quilt"])
+def test_an_upload_says_how_long_its_body_is(client: Make, task: str) -> None:
+    heads: list[bytes] = []
+
+    def answer(connection: Any, _: object) -> None:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += connection.recv(1 << 16)
+        head, _, body = received.partition(b"\r\n\r\n")
+        heads.append(head.lower())
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        while len(body) < length:
+            body += connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+
+    server = StreamServer(("127.0.0.1", 0), answer)
+    server.start()
+    one = client(f"http://127.0.0.1:{server.server_port}")
+    getattr(one.user, task)()
+    server.stop(timeout=1)
+    assert [meta["context"]["sent"] > 1024 for meta in one.events] == [True]
+    (head,) = heads
+    assert b"content-length: %d\r\n" % one.last["context"]["sent"] in head + b"\r\n"
+    assert b"transfer-encoding" not in head
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (90, 100), (10_240, 10_240)], ids=str)
