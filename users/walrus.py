@@ -95,7 +95,7 @@ class WalrusUser(WalrusBase):
     @task
     def upload(self) -> None:
         """Upload a blob and leave it there."""
-        self._note(self._store(), ())
+        self._note(self._store())
 
     @tag("download")
     @task
@@ -239,17 +239,15 @@ class WalrusUser(WalrusBase):
         if self.known:
             return self.dice.choice(self.known)
         upload = self._store()
-        self._remember(upload)
+        self._note(upload)
         return upload.known
 
-    def _remember(self, upload: Upload) -> None:
+    def _remember(self, known: Known) -> None:
         """Let other tasks have a blob, once its own one is done with it."""
-        if upload.known is None:
-            return
         if len(self.known) < KNOWN:
-            self.known.append(upload.known)
+            self.known.append(known)
         else:
-            self.known[int(self.dice.random() * KNOWN)] = upload.known
+            self.known[int(self.dice.random() * KNOWN)] = known
 
     def _stretch(self, known: Known) -> tuple[Blob, int, int]:
         """A blob of which a part is to be read: which bytes."""
@@ -257,10 +255,11 @@ class WalrusUser(WalrusBase):
         length = self.dice.randint(1, min(self.mix.longest_range * 1024, blob.length))
         return blob, self.dice.randint(0, blob.length - length), length
 
-    def _note(self, upload: Upload, reads: Sequence[Asked[Response]]) -> None:
+    def _note(self, upload: Upload, reads: Sequence[Asked[Response]] = ()) -> None:
         """Remember a blob, tell the summary of it, and the terminal."""
-        self._remember(upload)
         blob, asked, known, status = upload
+        if known is not None:
+            self._remember(known)
         attempts, seconds = asked.attempts, list[float | None]()
         for read in reads:
             attempts += read.attempts

@@ -130,6 +130,8 @@ def test_downloads_are_of_what_was_uploaded(client: Make, well: str) -> None:
     for _ in range(3):
         one.user.download()
     assert one.names == FLOW + FLOW[2:] and not one.outcomes
+    (row,) = one.extra.rows
+    assert (row.status, row.verified) == ("newlyCreated", False), "whoever uploads it, it is told"
 
 
 def test_an_upload_is_nothing_but_an_upload(client: Make, well: str) -> None:
@@ -199,7 +201,7 @@ def test_a_blob_that_was_touched_is_no_evidence_of_a_first_read(
     one.user.download()
     one.user.download()
     assert one.names[-2:] == FLOW[1:] and not one.outcomes
-    kinds = Counter(key.split()[0] for key in one.extra.counts if key != "new")
+    kinds = Counter(key.split()[0] for key in one.extra.counts if key not in ("new", "blobs"))
     assert kinds == {"cached": 1}
 
 
