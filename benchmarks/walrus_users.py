@@ -8,6 +8,7 @@ own way of stopping, which costs a tenth of a second, is outside.
 import json
 import os
 import random
+import string
 import time
 from hashlib import sha256
 from typing import Any
@@ -21,6 +22,7 @@ from users.walrus import WalrusUser
 WHO = os.environ["BENCH_USER"]
 SECONDS = float(os.environ["BENCH_SECONDS"])
 SIZE = 95 * 1024
+CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " "
 
 if WHO == "ours":
     gauntlet.register(system="walrus")
@@ -41,9 +43,11 @@ else:
 
         def make(self) -> bytes:
             """A blob that nobody had before."""
-            if WHO == "random":
-                return os.urandom(SIZE)
-            return b"%032x" % random.getrandbits(128) + self.block[32:]
+            if WHO == "stamped":
+                return b"%032x" % random.getrandbits(128) + self.block[32:]
+            if WHO == "original" and random.random() < 0.5:
+                return "".join(random.choices(CHARACTERS, k=SIZE)).encode()
+            return os.urandom(SIZE)
 
         @task
         def roundtrip(self) -> None:

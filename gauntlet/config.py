@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gauntlet.documents import Document, dotted, read, validate
-from gauntlet.errors import UsageError
+from gauntlet.errors import UsageError, gathering
 from gauntlet.explain import Location
 from gauntlet.models import EMBEDDED, Environment, Model, Profile
 from gauntlet.systems import SYSTEMS, System
@@ -76,6 +76,18 @@ def load_mix(system: System) -> Model:
         if variable.key and (text := _variable(variable.name)):
             document.put(tuple(variable.key.split(".")), text, variable.name)
     return validate(system.mix, document)
+
+
+def load_settings(system: System) -> tuple[Model, dict[str, int]]:
+    """The mix, and what variables say for Locust's options; mistakes of both at once."""
+    mistakes: list[str] = []
+    with gathering(mistakes):
+        mix = load_mix(system)
+    with gathering(mistakes):
+        defaults = option_defaults(system)
+    if mistakes:
+        raise UsageError(mistakes)
+    return mix, defaults
 
 
 def option_defaults(system: System) -> dict[str, int]:

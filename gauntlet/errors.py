@@ -11,7 +11,8 @@
 never ends a run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from gauntlet.exitcodes import ExitCode
 
@@ -28,6 +29,15 @@ class GauntletError(Exception):
 
 class UsageError(GauntletError):
     """What was asked for cannot be done as written."""
+
+
+@contextmanager
+def gathering(mistakes: list[str]) -> Iterator[None]:
+    """Add what a UsageError says to `mistakes`, so that the next thing is looked at as well."""
+    try:
+        yield
+    except UsageError as error:
+        mistakes += [one for one in error.mistakes if one not in mistakes]
 
 
 class MissingExtra(UsageError):

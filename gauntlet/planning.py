@@ -1,13 +1,14 @@
 """What the judging process reads before a run: options, shape, target, rules; makes the plan."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from locust.env import Environment
 
 from gauntlet import config, options
 from gauntlet.addresses import Target, check_address, check_form, resolve, targets
 from gauntlet.embedded import EmbeddedTarget
+from gauntlet.errors import UsageError, gathering
 from gauntlet.report import files
 from gauntlet.run import Plan
 from gauntlet.shape import ProfileShape, shape_for
@@ -43,8 +44,8 @@ class Planner:
         if self.target.address and not environment.host:
             environment.host = self.target.address
         worker.forward()
-        for where, one, system in self._addresses(*self._given(environment.host)):
-            check_form(one, system, where)  # now: Locust's page shows it before a start
+        # Now: Locust's page shows the address before a start.
+        self._look_at(*self._given(environment.host), check_form)
 
     @property
     def shape(self) -> ProfileShape | None:
@@ -60,8 +61,10 @@ class Planner:
     def aim(self, host: str | None) -> str | None:
         """Take up the address that load will go to, `host` or the target's; refuse a wrong one."""
         address, addresses = self._given(host)
-        for where, one, system in self._addresses(address, addresses):
-            check_address(one, system, self.options.allow_protected, where)
+        protected = self.options.allow_protected
+        self._look_at(
+            address, addresses, lambda one, system, at: check_address(one, system, protected, at)
+        )
         setattr(self._parsed, ADDRESSES, addresses)
         return address
 
@@ -116,6 +119,20 @@ class Planner:
         address = host or self.target.address
         return address, self.target.named(self.system, address) if self.system and address else {}
 
+    def _look_at(
+        self,
+        address: str | None,
+        named: Mapping[str, str],
+        check: Callable[[str, System | None, str], None],
+    ) -> None:
+        """Check every address and say all that is wrong at once."""
+        mistakes: list[str] = []
+        for where, one, system in self._addresses(address, named):
+            with gathering(mistakes):
+                check(one, system, where)
+        if mistakes:
+            raise UsageError(mistakes)
+
     def _addresses(
         self, address: str | None, named: Mapping[str, str]
     ) -> Iterator[tuple[str, str, System | None]]:
@@ -123,8 +140,9 @@ class Planner:
         if address:
             given = config.given_addresses(self.system)
             for name, one in named.items():
-                by_variable = given.get(name) == one
-                yield config.variable_of(name) if by_variable else "host", one, self.system
+                # One variable may stand for all addresses.
+                by = [other for other in (name, *given) if given.get(other) == one]
+                yield config.variable_of(by[0]) if by else "host", one, self.system
             if not named:
                 yield "host", address, self.system
             return

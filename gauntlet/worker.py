@@ -13,6 +13,7 @@ from locust.env import Environment
 from gauntlet import config
 from gauntlet.draws import Streams
 from gauntlet.models import Model
+from gauntlet.preparing import settle_memory
 from gauntlet.systems import System
 from gauntlet.user import Preparation, SuiteUser, choose, concrete_users
 
@@ -42,8 +43,8 @@ class Worker:
     def read_mix(self, parser: LocustArgumentParser) -> None:
         """Read the system's mix, and the variables that stand for options of Locust."""
         if self.system:
-            self.mix = config.load_mix(self.system)
-            parser.set_defaults(**config.option_defaults(self.system))
+            self.mix, defaults = config.load_settings(self.system)
+            parser.set_defaults(**defaults)
 
     def join(self, environment: Environment) -> None:
         """Take up the environment, as soon as Locust has one; tags count from then on."""
@@ -82,6 +83,7 @@ class Worker:
         for user in self._environment.user_classes:
             if issubclass(user, SuiteUser):
                 user.prepare(preparation)
+        settle_memory()
 
     def _count(self, seed: int, number: int, run: int) -> None:
         """Begin a run's draws anew, once for the run."""

@@ -37,6 +37,16 @@ def check_part(answer: HttpResponse) -> None:
     _check_read(answer, 206)
 
 
+def check_head(length: int) -> Callable[[HttpResponse], None]:
+    """A check of a HEAD request for a blob so long."""
+
+    def check(answer: HttpResponse) -> None:
+        status, _, _ = checked(answer)
+        api.check_head(status, answer.headers, length)
+
+    return check
+
+
 def preflight(
     put: Callable[[HttpClient], HttpResponse],
     publisher: HttpClient,

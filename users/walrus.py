@@ -5,6 +5,8 @@
 | `roundtrip`  | roundtrip  | PUT `/v1/blobs`, GET `/v1/blobs/{id} first`, GET `… cached`   |
 | `upload`     | upload     | PUT `/v1/blobs`                                               |
 | `download`   | download   | GET a blob of this process, `first` once and then `cached`    |
+| `head`       | head       | HEAD `/v1/blobs/{id}`: is it there, and how long              |
+| `by_object`  | object     | GET `/v1/blobs/by-object-id/{id}`: a whole blob               |
 | `range`      | range      | GET `/v1/blobs/{id} range`: a part, by a Range field          |
 | `byte_range` | range      | GET `/v1/blobs/{id}/byte-range`: a part, by the query         |
 | `quilt`      | quilt      | PUT `/v1/quilts`: several files; GET one by patch or by name  |
@@ -14,131 +16,65 @@ many requests, with 503, or with 404 right after an own upload is asked again: o
 statistics, whose time has all attempts and pauses in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 from locust import tag, task
-from locust.env import Environment
 
-from gauntlet import config
 from gauntlet.clients import walrus as api
-from gauntlet.clients.http import Deadlines, HttpClient, HttpResponse, Rules
-from gauntlet.errors import UsageError
+from gauntlet.clients.http import HttpResponse
 from gauntlet.measure.outcomes import outcome_of
-from gauntlet.mixes.walrus import Token, WalrusMix
-from gauntlet.payloads.blobs import Blob, BlobPool, Run
-from gauntlet.report.walrus import CACHED, FIRST, BlobSummary, Row
-from gauntlet.report.walrus_lines import Lines
-from gauntlet.user import Preparation, SuiteUser, wait, weigh
+from gauntlet.payloads.blobs import Blob, Run
+from gauntlet.report.walrus import CACHED, FIRST, Row
+from gauntlet.user import Preparation
 
-from ._walrus_ask import Asked, Manners, ask
-from ._walrus_checks import check_part, check_read, checked, checks_stored, preflight, services
-from .http import HttpUser, Response
+from ._walrus_ask import Asked
+from ._walrus_base import WalrusBase
+from ._walrus_checks import check_head, check_part, check_read, checked, checks_stored
+from .http import Response
 
-SECRET = "WALRUS_JWT_SECRET"
 KNOWN = 1000
 """Blobs that a process remembers, to read them or to upload them again."""
-
-PROBE = 0
-"""Serial of the preflight's blob, which no user draws."""
 
 
 @dataclass(slots=True)
 class Known:
-    """A blob that the aggregator should have; `stored_at` by `perf_counter`."""
+    """A blob that the aggregator should have."""
 
     blob_id: str
+    object_id: str | None
     serial: int
-    stored_at: float
+    unseen_since: float | None
+    """When it was stored, by `perf_counter`; None once it was seen."""
     new: bool
-    """Whether nobody can have read it before."""
-    seen: bool = False
-
-    @property
-    def unseen_since(self) -> float | None:
-        """Since when it could be seen; None once it was."""
-        return None if self.seen else self.stored_at
+    """Whether nobody can have asked for any of it before."""
+    read: bool = False
+    """Whether all of it was read."""
 
 
-class WalrusUser(SuiteUser, HttpUser):
+class Upload(NamedTuple):
+    """An upload that is over."""
+
+    blob: Blob
+    asked: Asked[Response]
+    known: Known | None
+    """None where it failed."""
+    status: str
+    """The publisher's word for the result, or the class of the failure."""
+
+
+class WalrusUser(WalrusBase):
     """One client of a publisher (`client`) and an aggregator; subclass it in a locustfile."""
 
     abstract = True
-    system = "walrus"
-
-    mix: ClassVar[WalrusMix]
-    pool: ClassVar[BlobPool]
-    manners: ClassVar[Manners]
-    tokens: ClassVar[api.Tokens | None] = None
-    addresses: ClassVar[Mapping[str, str]] = {}
     known: ClassVar[list[Known]] = []
-    _made_for: ClassVar[tuple[object, ...]] = ()
-    extra: ClassVar[BlobSummary] = BlobSummary()
-    lines: ClassVar[Lines] = Lines()
-
-    @classmethod
-    def configure(cls, mix: WalrusMix) -> None:
-        """Take over weights, wait time, sizes and deadlines."""
-        cls.mix = mix
-        cls.extra.export = mix.export
-        cls.deadlines = Deadlines(first_byte=mix.deadlines.first_byte, total=mix.deadlines.total)
-        weigh(cls, mix.weights.model_dump())
-        wait(cls, mix.seconds)
 
     @classmethod
     def prepare(cls, preparation: Preparation) -> None:
-        """Make the block that blobs are cut out of; read the secret of the tokens."""
-        mix = cls.mix
-        cls.addresses = preparation.addresses
+        """Begin with no blob known."""
+        super().prepare(preparation)
         cls.known = []
-        cls.manners = Manners(mix.patience, Random(f"{preparation.seed}:{preparation.worker}"))
-        cls.tokens = _tokens(mix.token)
-        key = (preparation.seed, preparation.worker, mix.blobs, preparation.repeats)
-        if cls._made_for == key:
-            return
-        cls._made_for = key
-        cls.pool = BlobPool.make(
-            sizes=(mix.blobs.smallest * 1024, mix.blobs.largest * 1024),
-            seed=preparation.seed,
-            # The publisher still has the blobs of an earlier run: those of the next one are new.
-            stream=(preparation.worker, *filter(None, [preparation.repeats])),
-            text_share=mix.blobs.text_share,
-            pause=preparation.pause,
-        )
-
-    @classmethod
-    def preflight(cls, host: str, tasks: set[str]) -> Iterator[str]:
-        """Store a blob as large as those of the load; read it back if the load reads."""
-        verify = cls.verify and not cls.insecure
-        blob = cls.pool.blob(PROBE)
-
-        def put(publisher: HttpClient) -> HttpResponse:
-            path, headers = cls._put(api.UPLOAD, blob.length)
-            return publisher.request("PUT", path, data=blob.parts, headers=headers)
-
-        addresses, rules = services(host, cls.addresses), Rules(cls.deadlines)
-        publisher, aggregator = (HttpClient(one, rules=rules, verify=verify) for one in addresses)
-        reads = bool(tasks - {"upload", "quilt"})
-        yield from preflight(put, publisher, aggregator, blob, cls.manners, reads)
-        publisher.close()
-        aggregator.close()
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        assert self.host is not None
-        publisher, aggregator = services(self.host, self.addresses)
-        self.client = self.session(publisher)
-        self.aggregator = self.client if aggregator == publisher else self.session(aggregator)
-        self._tells = self.lines.wanted(environment.parsed_options)
-
-    def run(self) -> None:  # type: ignore[misc]  # the HTTP user's own, with two clients
-        """Live from `on_start` to `on_stop`; Locust calls it."""
-        try:
-            super().run()
-        finally:
-            self.aggregator.close()
 
     # -- tasks -----------------------------------------------------------------------------------
 
@@ -146,35 +82,55 @@ class WalrusUser(SuiteUser, HttpUser):
     @task
     def roundtrip(self) -> None:
         """Upload a blob and download it twice: uncached, cached."""
-        known, blob, asked, status = self._store()
+        upload = self._store()
+        known, blob = upload.known, upload.blob
         reads: list[Asked[Response]] = []
         if known is not None:
             reads.append(self._read(known, blob))
             if reads[0].problem is None:
                 reads.append(self._read(known, blob))
-        self._note(blob, known, status, asked, reads)
+        self._note(upload, reads)
 
     @tag("upload")
     @task
     def upload(self) -> None:
         """Upload a blob and leave it there."""
-        known, blob, asked, status = self._store()
-        self._note(blob, known, status, asked, [])
+        self._note(self._store())
 
     @tag("download")
     @task
     def download(self) -> None:
         """Download a blob of this process."""
-        known = self._some_known()
-        if known is not None:
+        if known := self._some_known():
             self._read(known, self.pool.blob(known.serial))
+
+    @tag("head")
+    @task
+    def head(self) -> None:
+        """Ask whether a blob is there, and how long it is."""
+        if known := self._some_known():
+            path, length = api.blob_path(known.blob_id), self.pool.blob(known.serial).length
+            known.new = False  # the aggregator reads all of it
+
+            def call() -> Response:
+                return self.aggregator.request("HEAD", path, api.HEAD, True)
+
+            self._saw(known, self._ask(call, check_head(length), known.unseen_since))
+
+    @tag("object")
+    @task
+    def by_object(self) -> None:
+        """Download a blob by the object that stands for it on the chain."""
+        known = self._some_known()
+        if known is not None and known.object_id is not None:
+            path = api.object_path(known.object_id)
+            self._part(known, path, api.OBJECT, self.pool.blob(known.serial).runs())
 
     @tag("range")
     @task
     def range(self) -> None:
         """Read a part of a blob, asked for by a Range field."""
-        known = self._some_known()
-        if known is not None:
+        if known := self._some_known():
             blob, start, length = self._stretch(known)
 
             def check(answer: HttpResponse) -> None:
@@ -182,18 +138,16 @@ class WalrusUser(SuiteUser, HttpUser):
                 api.check_content_range(answer.headers, start, length, blob.length)
 
             path, headers = api.blob_path(known.blob_id), api.range_header(start, length)
-            runs = blob.runs(start, length)
-            self._get(path, api.RANGE, runs, known.unseen_since, check, headers)
+            self._part(known, path, api.RANGE, blob.runs(start, length), check, headers)
 
     @tag("range")
     @task
     def byte_range(self) -> None:
         """Read a part of a blob as an answer of its own."""
-        known = self._some_known()
-        if known is not None:
+        if known := self._some_known():
             blob, start, length = self._stretch(known)
             path = api.byte_range_path(known.blob_id, start, length)
-            self._get(path, api.BYTE_RANGE, blob.runs(start, length), known.unseen_since)
+            self._part(known, path, api.BYTE_RANGE, blob.runs(start, length))
 
     @tag("quilt")
     @task
@@ -214,15 +168,16 @@ class WalrusUser(SuiteUser, HttpUser):
         if asked.problem is None:
             stored, patches = found[-1]
             name = self.draws.choice(list(files))
-            path, label = api.patch_path(patches[name]), api.PATCH
-            if self.mix.quilts.read == "name":
+            if self.mix.quilts.read == "patch":
+                path, label = api.patch_path(patches[name]), api.PATCH
+            else:
                 path, label = api.named_path(stored.blob_id, name), api.NAMED
             self._get(path, label, files[name].runs(), asked.ended)
 
     # -- blobs -----------------------------------------------------------------------------------
 
-    def _store(self) -> tuple[Known | None, Blob, Asked[Response], str]:
-        """Upload a blob: what is known of it then, and the word for what became of it."""
+    def _store(self) -> Upload:
+        """Upload a blob."""
         blob, again = self._next()
         found: list[api.Stored] = []
 
@@ -234,15 +189,11 @@ class WalrusUser(SuiteUser, HttpUser):
 
         asked = self._ask(call, checks_stored(found, blob.length), None)
         if asked.problem is not None:
-            return None, blob, asked, outcome_of(asked.problem)
-        stored = found[-1]
-        self.extra.stored(stored.new, again)
-        known = Known(stored.blob_id, blob.serial, asked.ended, stored.new and not again)
-        if len(self.known) < KNOWN:
-            self.known.append(known)
-        else:
-            self.known[int(self.draws.random() * KNOWN)] = known
-        return known, blob, asked, "newlyCreated" if stored.new else "alreadyCertified"
+            return Upload(blob, asked, None, outcome_of(asked.problem))
+        blob_id, new, object_id = found[-1]
+        self.extra.stored(new, again)
+        known = Known(blob_id, object_id, blob.serial, asked.ended, new and not again)
+        return Upload(blob, asked, known, "newlyCreated" if new else "alreadyCertified")
 
     def _next(self) -> tuple[Blob, bool]:
         """A blob to upload, and whether its content was uploaded before."""
@@ -256,19 +207,50 @@ class WalrusUser(SuiteUser, HttpUser):
 
     def _read(self, known: Known, blob: Blob) -> Asked[Response]:
         """Download a whole blob, for the first time or again."""
-        kind, name = (CACHED, api.CACHED) if known.seen else (FIRST, api.FIRST)
+        untouched, known.new = known.new, False
+        kind, name = (CACHED, api.CACHED) if known.read else (FIRST, api.FIRST)
         asked = self._get(api.blob_path(known.blob_id), name, blob.runs(), known.unseen_since)
         if asked.problem is None:
-            telling = asked.attempts == 1 and (known.seen or known.new)
-            known.seen = True
-            if telling:
+            if asked.attempts > 1:
+                if kind == CACHED:
+                    self.extra.read_again(asked.elapsed)
+            elif untouched or kind == CACHED:
                 state = api.cache_state(asked.response.headers)
                 self.extra.read(kind, asked.elapsed, state)
+            known.unseen_since, known.read = None, True
         return asked
+
+    def _part(
+        self,
+        known: Known,
+        path: str,
+        name: str,
+        runs: Sequence[Run],
+        check: Callable[[HttpResponse], None] = check_read,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Read a blob in another way than as a whole by its id."""
+        known.new = False
+        self._saw(known, self._get(path, name, runs, known.unseen_since, check, headers))
+
+    def _saw(self, known: Known, asked: Asked[Response]) -> None:
+        if asked.problem is None:
+            known.unseen_since = None
 
     def _some_known(self) -> Known | None:
         """A blob that this process uploaded; one more upload where there is none."""
-        return self.draws.choice(self.known) if self.known else self._store()[0]
+        if self.known:
+            return self.draws.choice(self.known)
+        upload = self._store()
+        self._note(upload)
+        return upload.known
+
+    def _remember(self, known: Known) -> None:
+        """Let other tasks have a blob, once its own one is done with it."""
+        if len(self.known) < KNOWN:
+            self.known.append(known)
+        else:
+            self.known[int(self.draws.random() * KNOWN)] = known
 
     def _stretch(self, known: Known) -> tuple[Blob, int, int]:
         """A blob of which a part is to be read: which bytes."""
@@ -276,96 +258,31 @@ class WalrusUser(SuiteUser, HttpUser):
         length = self.draws.randint(1, min(self.mix.longest_range * 1024, blob.length))
         return blob, self.draws.randint(0, blob.length - length), length
 
-    def _note(
-        self,
-        blob: Blob,
-        known: Known | None,
-        status: str,
-        asked: Asked[Response],
-        reads: Sequence[Asked[Response]],
-    ) -> None:
-        """Tell the summary of a blob that is done with, and the terminal."""
-        blob_id = upload = None
-        attempts, seconds = asked.attempts, list[float | None]()
-        verified = len(reads) == 2
+    def _note(self, upload: Upload, reads: Sequence[Asked[Response]] = ()) -> None:
+        """Remember a blob, tell the summary of it, and the terminal."""
+        blob, asked, known, status = upload
         if known is not None:
-            blob_id, upload = known.blob_id, asked.elapsed
+            self._remember(known)
+        attempts, seconds = asked.attempts, list[float | None]()
         for read in reads:
             attempts += read.attempts
             if read.problem is None:
                 seconds.append(read.elapsed)
             else:
                 seconds.append(None)
-                status, verified = outcome_of(read.problem), False
+                status = outcome_of(read.problem)
         first, cached = (*seconds, None, None)[:2]
         row = Row(
-            asked.began, blob_id, upload, blob.length, first, cached, status, verified, attempts
+            start=asked.began,
+            blob_id=None if known is None else known.blob_id,
+            upload=None if known is None else asked.elapsed,
+            size=blob.length,
+            first=first,
+            cached=cached,
+            status=status,
+            verified=cached is not None,  # which nobody asks for unless the first was right
+            attempts=attempts,
         )
         self.extra.add(row)
         if self._tells:
             self.lines.tell(row)
-
-    # -- requests --------------------------------------------------------------------------------
-
-    @classmethod
-    def _put(cls, path: str, length: int | None) -> tuple[str, dict[str, str]]:
-        """Path and headers of an upload, with a token of its own; a quilt's length is not known."""
-        store, headers = cls.mix.store, {} if length is None else api.OCTETS
-        if cls.tokens is not None:
-            headers = {**headers, **cls.tokens.header(length, store.epochs)}
-        return api.upload_path(path, store.epochs, store.kind), headers
-
-    def _get(
-        self,
-        path: str,
-        name: str,
-        runs: Sequence[Run],
-        unseen_since: float | None,
-        check: Callable[[HttpResponse], None] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Asked[Response]:
-        """Read something whose bytes are known."""
-
-        session = self.aggregator
-
-        def call() -> Response:
-            sink = api.Compare(runs)
-            return session.request("GET", path, name, True, headers=headers, sink=sink)
-
-        return self._ask(call, check or check_read, unseen_since, verified=True)
-
-    def _ask(
-        self,
-        call: Callable[[], Response],
-        check: Callable[[HttpResponse], None],
-        unseen_since: float | None,
-        **facts: Any,
-    ) -> Asked[Response]:
-        """Make a request, again where that is worth it, and report it once."""
-        asked = ask(call, check, self.manners, unseen_since, self.extra.count)
-        response, context = asked.response, asked.response.context
-        if asked.problem is not None:
-            facts.pop("verified", None)
-        elif asked.stale and unseen_since is not None:
-            self.extra.visible(asked.ended - unseen_since)
-        context |= facts
-        response.start_time = asked.began
-        meta = response.request_meta
-        meta["exception"] = asked.problem
-        if asked.attempts > 1:
-            context["attempts"] = context.get("attempts", 1) + asked.attempts - 1
-            meta["response_time"] = asked.elapsed * 1000
-            if response.first_byte_s is not None:
-                first_byte = response.started + response.first_byte_s - asked.started
-                context["time_to_first_byte"] = first_byte * 1000
-        response.report()
-        return asked
-
-
-def _tokens(token: Token) -> api.Tokens | None:
-    secret = None if token.use == "never" else config.secret(SECRET)
-    if secret is not None:
-        return api.Tokens(secret, token.algorithm, token.lifetime, token.claims)
-    if token.use == "always":
-        raise UsageError(f"{SECRET}: expected the publisher's secret, got nothing")
-    return None

@@ -11,17 +11,45 @@ taken from answers and put into paths, never computed or compared.
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from time import time
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote
-from uuid import uuid4
 
-import jwt
-import orjson
-
-from gauntlet.errors import UsageError, WrongAnswer
+from gauntlet.clients._walrus_refusals import (
+    Body,
+    Outcome,
+    Refused,
+    essence,
+    json_object,
+    refusal,
+    retry_after_s,
+)
+from gauntlet.clients._walrus_tokens import Tokens
+from gauntlet.errors import WrongAnswer
 from gauntlet.payloads.blobs import Run
+
+__all__ = [
+    "Body",
+    "Compare",
+    "Outcome",
+    "Refused",
+    "Stored",
+    "Tokens",
+    "blob_path",
+    "byte_range_path",
+    "cache_state",
+    "check_content_range",
+    "check_head",
+    "check_quilt",
+    "check_read",
+    "check_stored",
+    "named_path",
+    "object_path",
+    "patch_path",
+    "range_header",
+    "refusal",
+    "retry_after_s",
+    "upload_path",
+]
 
 # Names in the statistics.
 UPLOAD = "/v1/blobs"
@@ -29,55 +57,18 @@ FIRST = "/v1/blobs/{id} first"
 CACHED = "/v1/blobs/{id} cached"
 RANGE = "/v1/blobs/{id} range"
 BYTE_RANGE = "/v1/blobs/{id}/byte-range"
+HEAD = "/v1/blobs/{id}"
+OBJECT = "/v1/blobs/by-object-id/{id}"
 QUILT = "/v1/quilts"
 PATCH = "/v1/blobs/by-quilt-patch-id/{id}"
 NAMED = "/v1/blobs/by-quilt-id/{id}/{name}"
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 
-Body = bytes | bytearray | memoryview
-
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What can be put into a path as it is; nothing more is taken for granted of an id."""
 
 _KNOWN_TYPES = ("text/plain", "text/html", "application/octet-stream")
-
-
-class Outcome(StrEnum):
-    """Every way in which an answer can be wrong."""
-
-    STATUS = "status"
-    CONTENT_TYPE = "content type"
-    BAD_SHAPE = "bad shape"
-    WRONG_BYTES = "wrong bytes"
-    WRONG_LENGTH = "wrong length"
-    NOT_FOUND = "not found"
-    OVERLOADED = "overloaded"
-    UNAVAILABLE = "unavailable"
-    UNCONFIRMED = "unconfirmed"
-    TOKEN_USED = "token used"
-    TOKEN_EXPIRED = "token expired"
-    TOKEN_REFUSED = "token refused"
-    TOO_LARGE = "too large"
-    FORBIDDEN = "forbidden"
-
-
-class Refused(WrongAnswer):
-    """An answer with a status of 400 or more."""
-
-    def __init__(self, outcome: Outcome, text: str, status: int) -> None:
-        self.status = status
-        super().__init__(outcome, text)
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether the server asks to come again later."""
-        return self.outcome in (Outcome.OVERLOADED, Outcome.UNAVAILABLE)
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether there is no such blob, or not yet."""
-        return self.outcome == Outcome.NOT_FOUND
 
 
 class Stored(NamedTuple):
@@ -86,6 +77,8 @@ class Stored(NamedTuple):
     blob_id: str
     new: bool
     """newlyCreated, else alreadyCertified."""
+    object_id: str | None
+    """Of the object on the chain; an already certified blob may have none to name."""
 
 
 # -- what to ask -----------------------------------------------------------------------------------
@@ -101,6 +94,11 @@ def upload_path(path: str, epochs: int | None, kind: str | None) -> str:
 def blob_path(blob_id: str) -> str:
     """Where a whole blob is read."""
     return f"/v1/blobs/{blob_id}"
+
+
+def object_path(object_id: str) -> str:
+    """Where a whole blob is read by the object that stands for it on the chain."""
+    return f"/v1/blobs/by-object-id/{object_id}"
 
 
 def byte_range_path(blob_id: str, start: int, length: int) -> str:
@@ -121,35 +119,6 @@ def patch_path(patch_id: str) -> str:
 def named_path(quilt_id: str, identifier: str) -> str:
     """Where a file of a quilt is read by its name."""
     return f"/v1/blobs/by-quilt-id/{quilt_id}/{quote(identifier, safe='')}"
-
-
-class Tokens:
-    """Tokens for a publisher, each for one upload; the secret is in no text that leaves here."""
-
-    def __init__(
-        self, secret: str, algorithm: str, lifetime_s: float, claims: Sequence[str]
-    ) -> None:
-        self._secret = _key(secret)
-        self._algorithm = algorithm
-        self._lifetime_s = int(lifetime_s)
-        self._claims = claims
-
-    def header(self, size: int | None, epochs: int | None) -> dict[str, str]:
-        """A fresh token as a header field; `exp` is exactly the lifetime after `iat`."""
-        now = int(time())
-        claims: dict[str, object] = {"iat": now, "exp": now + self._lifetime_s, "jti": uuid4().hex}
-        if size is not None and "size" in self._claims:
-            claims["size"] = size
-        if "epochs" in self._claims:
-            claims["epochs"] = 1 if epochs is None else epochs
-        return {"Authorization": f"Bearer {jwt.encode(claims, self._secret, self._algorithm)}"}
-
-
-def _key(secret: str) -> bytes:
-    try:
-        return bytes.fromhex(secret[2:]) if secret.startswith("0x") else secret.encode()
-    except ValueError:
-        raise UsageError("secret of tokens: expected hex digits after 0x, got others") from None
 
 
 # -- what comes back -------------------------------------------------------------------------------
@@ -220,44 +189,20 @@ def check_read(status: int, content_type: str | None, body: Body, expected: int 
     raise WrongAnswer(Outcome.STATUS, f"expected {expected}, got {status}")
 
 
+def check_head(status: int, headers: Mapping[str, str], length: int) -> None:
+    """A good status, and the length of the blob that a GET would bring."""
+    check_read(status, None, b"")
+    told = headers.get("content-length")
+    if told is None:
+        _bad_shape("a content length", "none")
+    if told != str(length):
+        raise WrongAnswer(Outcome.WRONG_LENGTH, "not as long as what was stored")
+
+
 def check_content_range(headers: Mapping[str, str], start: int, length: int, total: int) -> None:
     """A part says which part of what it is."""
     if headers.get("content-range") != f"bytes {start}-{start + length - 1}/{total}":
         _bad_shape("the range that was asked for", "another or none")
-
-
-def refusal(status: int, content_type: str | None, body: Body, expected: int = 200) -> Refused:
-    """What an answer of 400 or more means; the same status may mean two things, by its body."""
-    reason = _reason(body) if _essence(content_type) == "application/json" else ""
-    outcome, meaning = _MEANINGS.get((status, reason)) or _MEANINGS.get((status, "")) or _UNKNOWN
-    said = f" ({meaning})" if meaning else ""
-    return Refused(outcome, f"expected {expected}, got {status}{said}", status)
-
-
-_UNKNOWN = (Outcome.STATUS, "")
-_MEANINGS: dict[tuple[int, str], tuple[Outcome, str]] = {
-    (400, "INVALID_TOKEN"): (Outcome.TOKEN_REFUSED, "the token cannot be read"),
-    (400, "INVALID_EXPIRATION"): (Outcome.TOKEN_REFUSED, "the token's lifetime"),
-    (400, "INVALID_EPOCHS"): (Outcome.TOKEN_REFUSED, "the token is for other epochs"),
-    (400, "INVALID_SIZE"): (Outcome.TOKEN_REFUSED, "the token is for another size"),
-    (400, "INVALID_SEND_OBJECT_TO"): (Outcome.TOKEN_REFUSED, "the token is for another owner"),
-    (400, "INCONSISTENT_TOKEN"): (Outcome.TOKEN_REFUSED, "the token contradicts itself"),
-    (400, "INVALID_TIMESTAMP"): (Outcome.TOKEN_REFUSED, "the token is from the future"),
-    (401, ""): (Outcome.TOKEN_REFUSED, "the token's signature"),
-    (403, ""): (Outcome.STATUS, ""),
-    (403, "BLOB_TOO_LARGE"): (Outcome.TOO_LARGE, "more than the aggregator serves"),
-    (404, ""): (Outcome.NOT_FOUND, ""),
-    (413, ""): (Outcome.TOO_LARGE, "more than the publisher takes"),
-    (429, ""): (Outcome.OVERLOADED, "too many requests"),
-    (429, "TOKEN_ALREADY_USED"): (Outcome.TOKEN_USED, "the token was used before"),
-    (451, ""): (Outcome.FORBIDDEN, "the blob is blocked"),
-    (503, ""): (Outcome.UNAVAILABLE, "for the time being"),
-    (504, "EXPIRED_SIGNATURE"): (Outcome.TOKEN_EXPIRED, "the token has expired"),
-    (504, "INSUFFICIENT_CONFIRMATIONS"): (
-        Outcome.UNCONFIRMED,
-        "storage nodes did not confirm in time",
-    ),
-}
 
 
 def cache_state(headers: Mapping[str, str]) -> str:
@@ -272,30 +217,16 @@ def cache_state(headers: Mapping[str, str]) -> str:
     return "hit" if age.strip() not in ("", "0") else "miss"
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds that the server asks to wait; 0 where it does not, or names a date."""
-    told = headers.get("retry-after", "").strip()
-    return float(told) if told.isascii() and told.isdecimal() and len(told) < 9 else 0.0
-
-
 def _json(status: int, content_type: str | None, body: Body) -> dict[str, object]:
     check_read(status, content_type, body)
-    essence = _essence(content_type)
-    if essence != "application/json":
-        got = essence if essence in _KNOWN_TYPES else "another" if essence else "none"
+    kind = essence(content_type)
+    if kind != "application/json":
+        got = kind if kind in _KNOWN_TYPES else "another" if kind else "none"
         raise WrongAnswer(Outcome.CONTENT_TYPE, f"expected application/json, got {got}")
-    answer = _object(body)
+    answer = json_object(body)
     if answer is None:
         _bad_shape("a JSON object", "something else")
     return answer
-
-
-def _object(body: Body) -> dict[str, object] | None:
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def _stored(answer: object, length: int | None) -> Stored:
@@ -311,12 +242,13 @@ def _stored(answer: object, length: int | None) -> Stored:
             _bad_shape("a number as size", "something else")
         if length is not None and size != length:
             raise WrongAnswer(Outcome.WRONG_LENGTH, "stored with another size than was sent")
-        return Stored(_id(blob.get("blobId")), True)
+        return Stored(_id(blob.get("blobId")), True, _id(blob.get("id")))
     if isinstance(certified, dict) and created is None:
-        return Stored(_id(certified.get("blobId")), False)
-    for known in ("markedInvalid", "error"):
-        if known in answer:
-            _bad_shape("newlyCreated or alreadyCertified", known)
+        known = certified.get("object")
+        return Stored(_id(certified.get("blobId")), False, None if known is None else _id(known))
+    for other in ("markedInvalid", "error"):
+        if other in answer:
+            _bad_shape("newlyCreated or alreadyCertified", other)
     _bad_shape("newlyCreated or alreadyCertified", "another result")
 
 
@@ -324,22 +256,6 @@ def _id(value: object) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         _bad_shape("an id", "something else")
     return value
-
-
-def _reason(body: Body) -> str:
-    """The reason in an error object; empty where there is none that is known of."""
-    answer: object = _object(body)
-    for key in ("error", "details"):
-        answer = answer.get(key) if isinstance(answer, dict) else None
-    for detail in answer if isinstance(answer, list) else ():
-        reason = detail.get("reason") if isinstance(detail, dict) else None
-        if isinstance(reason, str):
-            return reason
-    return ""
-
-
-def _essence(content_type: str | None) -> str:
-    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def _bad_shape(expected: str, got: str) -> NoReturn:

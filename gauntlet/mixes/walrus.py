@@ -17,6 +17,8 @@ class WalrusWeights(Weights):
     roundtrip: Weight
     upload: Weight = 0
     download: Weight = 0
+    head: Weight = 0
+    by_object: Weight = 0
     range: Weight = 0
     byte_range: Weight = 0
     quilt: Weight = 0

@@ -5,7 +5,8 @@
     blob failed: wrong bytes
 
 Green is an upload and a cached download, yellow an existing blob and the size, magenta a first
-download, red an error. Of many blobs only some are told: AT_ONCE, then PER_S a second.
+download, red an error. Of many blobs only some are told: AT_ONCE, then PER_S a second, and as many
+failures beside them; a line says how many were left out since the last one.
 """
 
 import sys
@@ -20,14 +21,34 @@ PER_S = 10.0
 _CLEAR = "\r\x1b[K"
 """What else may stand on the line, such as the progress."""
 _GREEN, _YELLOW, _MAGENTA, _RED = 32, 33, 35, 31
+_WORDS = {"newlyCreated": "uploaded", "alreadyCertified": "already certified"}
+
+
+class _Allowance:
+    """AT_ONCE, then PER_S a second."""
+
+    def __init__(self) -> None:
+        self._room = float(AT_ONCE)
+        self._last = perf_counter()
+
+    def take(self) -> bool:
+        """Whether there is room for one more."""
+        now = perf_counter()
+        self._room = min(AT_ONCE, self._room + (now - self._last) * PER_S)
+        self._last = now
+        if self._room < 1:
+            return False
+        self._room -= 1
+        return True
 
 
 class Lines:
     """Tells blobs on standard output, if that is a terminal."""
 
     def __init__(self) -> None:
-        self._room = float(AT_ONCE)
-        self._last = perf_counter()
+        # Failures among many good blobs must not be those that are left out.
+        self._good, self._failed = _Allowance(), _Allowance()
+        self._untold = 0
 
     def wanted(self, options: Namespace | None) -> bool:
         """Whether somebody looks on."""
@@ -35,25 +56,25 @@ class Lines:
 
     def tell(self, row: Row) -> None:
         """Tell a blob, unless too many were told just now."""
-        now = perf_counter()
-        self._room = min(AT_ONCE, self._room + (now - self._last) * PER_S)
-        self._last = now
-        if self._room >= 1:
-            self._room -= 1
-            sys.stdout.write(f"{_CLEAR}{line(row)}\n")
-            sys.stdout.flush()
+        allowance = self._good if row.status in _WORDS else self._failed
+        if not allowance.take():
+            self._untold += 1
+            return
+        more = f"  ({self._untold} more untold)" if self._untold else ""
+        self._untold = 0
+        sys.stdout.write(f"{_CLEAR}{line(row)}{more}\n")
+        sys.stdout.flush()
 
 
 def line(row: Row) -> str:
     """The line of a blob, with its colours."""
     if row.upload is None:
         return _coloured(_RED, f"blob failed: {row.status}")
-    words = {"newlyCreated": "uploaded", "alreadyCertified": "already certified"}
     known = row.status == "alreadyCertified"
     parts = [
         _coloured(
             _YELLOW if known else _GREEN,
-            f"blob {words.get(row.status, 'uploaded')} {row.upload:.3f}s",
+            f"blob {_WORDS.get(row.status, 'uploaded')} {row.upload:.3f}s",
         ),
         _coloured(_YELLOW, f"{row.size / 1024:.1f} KiB"),
     ]
@@ -61,7 +82,7 @@ def line(row: Row) -> str:
         parts.append(_coloured(_MAGENTA, f"first {row.first:.3f}s"))
     if row.cached is not None:
         parts.append(_coloured(_GREEN, f"cached {row.cached:.3f}s"))
-    if row.status not in words:
+    if row.status not in _WORDS:
         parts.append(_coloured(_RED, f"failed: {row.status}"))
     return "  ".join(parts)
 

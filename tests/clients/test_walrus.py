@@ -71,16 +71,20 @@ def without(answer: dict[str, Any], *path: str, value: Any = None) -> dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("answer", "new"),
+    ("answer", "new", "object_id"),
     [
-        pytest.param(CREATED, True, id="newly created"),
-        pytest.param(EVENT, False, id="certified before, by an event"),
-        pytest.param(OBJECT, False, id="certified before, by an own object"),
-        pytest.param({**CREATED, "more": 1}, True, id="with a key of a later version"),
+        pytest.param(CREATED, True, "0x" + "1" * 64, id="newly created"),
+        pytest.param(EVENT, False, None, id="certified before, by an event"),
+        pytest.param(OBJECT, False, "0x" + "3" * 64, id="certified before, by an own object"),
+        pytest.param(
+            {**CREATED, "more": 1}, True, "0x" + "1" * 64, id="with a key of a later version"
+        ),
     ],
 )
-def test_the_two_good_results_are_told_apart(answer: dict[str, Any], new: bool) -> None:
-    assert stored(answer) == walrus.Stored(ID, new)
+def test_the_two_good_results_are_told_apart(
+    answer: dict[str, Any], new: bool, object_id: str | None
+) -> None:
+    assert stored(answer) == walrus.Stored(ID, new, object_id)
 
 
 BLOB = ("newlyCreated", "blobObject")
@@ -113,6 +117,14 @@ BLOB = ("newlyCreated", "blobObject")
         ),
         pytest.param(
             without(CREATED, *BLOB, "blobId"), "expected an id, got something else", id="no id"
+        ),
+        pytest.param(
+            without(CREATED, *BLOB, "id"), "expected an id, got something else", id="no object's id"
+        ),
+        pytest.param(
+            without(OBJECT, "alreadyCertified", "object", value="../secret"),
+            "expected an id, got something else",
+            id="an object's id that would lead elsewhere",
         ),
         pytest.param(
             without(EVENT, "alreadyCertified", "blobId", value="../secret"),
@@ -285,6 +297,25 @@ def test_a_part_must_say_which_part_it_is(told: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "told", "text"),
+    [
+        (200, "18", "wrong length: not as long as what was stored"),
+        (200, None, "bad shape: expected a content length, got none"),
+        (206, "17", "status: expected 200, got 206"),
+        (404, None, "not found: expected 200, got 404"),
+        (503, "17", "unavailable: expected 200, got 503 (for the time being)"),
+    ],
+)
+def test_an_answer_to_head_has_the_length_of_the_blob(
+    status: int, told: str | None, text: str
+) -> None:
+    walrus.check_head(200, {"content-length": "17"}, 17)
+    with pytest.raises(WrongAnswer) as caught:
+        walrus.check_head(status, {} if told is None else {"content-length": told}, 17)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
     ("headers", "state"),
     [
         ({}, "unknown"),
@@ -322,7 +353,7 @@ QUILT: dict[str, Any] = {
 
 def test_a_quilt_tells_the_patch_of_each_file() -> None:
     found = check_quilt(200, JSON, orjson.dumps(QUILT), ["b", "a"])
-    assert found == (walrus.Stored(ID, True), {"a": "P" * 50, "b": "Q" * 50})
+    assert found == (walrus.Stored(ID, True, "0x" + "1" * 64), {"a": "P" * 50, "b": "Q" * 50})
 
 
 @pytest.mark.parametrize(
