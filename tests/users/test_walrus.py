@@ -154,15 +154,10 @@ def test_parts_are_compared_too(client: Make, well: str) -> None:
     assert all(1 <= meta["response_length"] <= 1024 for meta in one.events[1:])
 
 
-def test_two_classes_in_a_process_never_make_the_same_blob(client: Make, well: str) -> None:
-    one = client(well)
-
-    class Other(type(one.user)):  # type: ignore[misc]  # a class of the fixture
-        pass
-
-    Other.prepare(one.preparation)
-    mine = {one.user.pool.blob(serial).content for serial in range(50)}
-    assert not mine & {Other.pool.blob(serial).content for serial in range(50)}
+def test_two_users_never_make_the_same_blob(client: Make, well: str) -> None:
+    one, two = client(well), client(well)
+    mine = {one.user._new().content for _ in range(50)}
+    assert not mine & {two.user._new().content for _ in range(50)}
 
 
 def test_every_task_has_its_tag() -> None:
@@ -189,7 +184,7 @@ def test_a_blob_is_found_by_its_object(client: Make, well: str) -> None:
     one.user.by_object()
     assert one.names == ["PUT /v1/blobs", f"GET {api.OBJECT}"] and not one.outcomes
     assert one.last["context"]["verified"]
-    assert one.last["response_length"] == one.user.pool.blob(0).length
+    assert one.last["response_length"] == one.user.pool.blob(one.user.known[0].serial).length
 
 
 @pytest.mark.parametrize("task", ["head", "by_object", "range", "byte_range"])
