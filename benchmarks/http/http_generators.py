@@ -147,11 +147,12 @@ def measure(environment: Environment, times: list[float], rss: int) -> None:
     assert runner is not None
     gevent.sleep(WARM_UP_S)
     times.clear()
-    requests, cpu = environment.stats.total.num_requests, seconds()
+    requests, cpu, kernel = environment.stats.total.num_requests, seconds(), seconds(kernel=True)
     gevent.sleep(SECONDS)
     found = {
         "requests": environment.stats.total.num_requests - requests,
         "cpu": seconds() - cpu,
+        "kernel": seconds(kernel=True) - kernel,
         "failures": environment.stats.total.num_failures + len(runner.exceptions),
         "kib_per_user": (resident() - rss) / 1024 / runner.user_count,
         "p99_ms": sorted(times)[int(len(times) * 0.99)] if times else 0.0,
@@ -160,10 +161,10 @@ def measure(environment: Environment, times: list[float], rss: int) -> None:
     runner.quit()
 
 
-def seconds() -> float:
-    """CPU seconds of this process so far."""
+def seconds(kernel: bool = False) -> float:
+    """CPU seconds of this process so far; with `kernel` only those inside the kernel."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    return used.ru_stime if kernel else used.ru_utime + used.ru_stime
 
 
 def resident() -> int:

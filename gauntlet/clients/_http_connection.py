@@ -44,7 +44,7 @@ PARTS_PER_CALL = 512
 
 READ, WRITE = 1, 2
 AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-_EXPIRED = object()
+EXPIRED = object()
 
 
 class Origin(NamedTuple):
@@ -60,21 +60,21 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
-        "_armed",
-        "_receive",
         "_send",
-        "_send_one",
         "_socket",
-        "_waiter",
         "_watcher",
+        "armed",
         "closed",
         "deadline",
         "expiry",
         "origin",
         "reactor",
+        "receive_now",
         "reusable",
+        "send_now",
         "tls",
         "used",
+        "waiter",
     )
 
     def __init__(self, origin: Origin) -> None:
@@ -88,12 +88,16 @@ class Connection:
         """Whether the last exchange ended where both sides know it did."""
         self.used = False
         """Whether it has carried a whole answer."""
-        self._armed = False
-        self._receive: Callable[[Buffer], int] = _nothing
+        self.armed = False
+        """Whether the watcher is started."""
+        self.receive_now: Callable[[Buffer], int] = _nothing
+        """The socket's own: receives without waiting, or raises one of `AGAIN`."""
+        self.send_now: Callable[[bytes], int] = _nothing
+        """The socket's own: sends what the kernel takes, or raises one of `AGAIN`."""
+        self.waiter: greenlet | None = None
+        """Who is switched to when bytes arrive."""
         self._send: Callable[[Sequence[Buffer]], int] = _nothing
-        self._send_one: Callable[[bytes], int] = _nothing
         self._socket: Any = None
-        self._waiter: greenlet | None = None
         self._watcher: Any = None
 
     @classmethod
@@ -126,12 +130,12 @@ class Connection:
             self._socket.close()
         # Bound methods of the socket, and of this object, would keep both alive.
         self._socket = self._watcher = None
-        self._receive = self._send = self._send_one = _nothing
+        self.receive_now = self._send = self.send_now = _nothing
 
     def park(self) -> bool:
         """Put the connection aside between two exchanges; False if it cannot be used again."""
         self.used = True
-        if not self._armed and not self._quiet():
+        if not self.armed and not self._quiet():
             self.close()
             return False
         self.deadline = IDLE
@@ -139,8 +143,8 @@ class Connection:
 
     def expire(self) -> None:
         """Called by the sweep when the deadline has passed."""
-        if self._waiter is not None:
-            self._waiter.switch(_EXPIRED)
+        if self.waiter is not None:
+            self.waiter.switch(EXPIRED)
 
     # -- bytes -----------------------------------------------------------------------------------
 
@@ -148,28 +152,28 @@ class Connection:
         """Wait for bytes and receive some into `into`; 0 is the end of the stream."""
         if self.tls:  # bytes may wait inside the TLS layer, where no watcher sees them
             try:
-                return self._receive(into)
+                return self.receive_now(into)
             except AGAIN:
                 pass
         while True:
-            # `_wait`, in line: every answer comes through here.
-            if not self._armed:
+            # `_wait`, in line: every piece of a body comes through here.
+            if not self.armed:
                 self._arm()
-            self._waiter = getcurrent()
+            self.waiter = getcurrent()
             try:
-                if self.reactor.switch() is _EXPIRED:
+                if self.reactor.switch() is EXPIRED:
                     raise self.expiry
             finally:
-                self._waiter = None
+                self.waiter = None
             try:
-                return self._receive(into)
+                return self.receive_now(into)
             except AGAIN:
                 continue
 
     def peek(self, into: Buffer) -> int | None:
         """What `fill` gives if it need not wait, else None."""
         try:
-            return self._receive(into)
+            return self.receive_now(into)
         except AGAIN:
             return None
 
@@ -179,13 +183,6 @@ class Connection:
             parts = parts[:PARTS_PER_CALL]
         try:
             return self._send(parts)
-        except AGAIN:
-            return 0
-
-    def send_one(self, part: bytes) -> int:
-        """`send` for a request without a body."""
-        try:
-            return self._send_one(part)
         except AGAIN:
             return 0
 
@@ -200,14 +197,14 @@ class Connection:
             watcher.close()
 
     def _wait(self) -> None:
-        if not self._armed and self._watcher is not None:
+        if not self.armed and self._watcher is not None:
             self._arm()
-        self._waiter = getcurrent()
+        self.waiter = getcurrent()
         try:
-            if self.reactor.switch() is _EXPIRED:
+            if self.reactor.switch() is EXPIRED:
                 raise self.expiry
         finally:
-            self._waiter = None
+            self.waiter = None
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -215,16 +212,16 @@ class Connection:
         if self._watcher is None:
             self._watcher = self.reactor.loop.io(self._socket.fileno(), READ)
         self._watcher.start(self._wake)
-        self._armed = True
+        self.armed = True
 
     def _wake(self) -> None:
-        waiter = self._waiter
+        waiter = self.waiter
         if waiter is not None:
             waiter.switch()
         elif not self.closed:
             # Level-triggered: it would fire for ever.
             self._watcher.stop()
-            self._armed = False
+            self.armed = False
             if self.deadline == IDLE and not self._quiet():
                 self.close()
 
@@ -234,7 +231,7 @@ class Connection:
         Under TLS a readable socket may only hold a session ticket.
         """
         try:
-            self._receive(self.reactor.scratch)
+            self.receive_now(self.reactor.scratch)
         except AGAIN:
             self._arm()
             return True
@@ -271,9 +268,9 @@ class Connection:
             self._socket = None
             raw.close()
             raise
-        self._receive = raw.recv_into
+        self.receive_now = raw.recv_into
         self._send = raw.sendmsg
-        self._send_one = raw.send
+        self.send_now = raw.send
 
     def _secure(self, context: ssl.SSLContext) -> None:
         raw = self._socket
@@ -287,9 +284,9 @@ class Connection:
         )
         secure.settimeout(0.0)
         self.tls = True
-        self._receive = secure.recv_into
+        self.receive_now = secure.recv_into
         self._send = self._send_securely
-        self._send_one = secure.send
+        self.send_now = secure.send
         self._arm()
         while True:
             try:

@@ -21,7 +21,7 @@ UNTIL_CLOSE = -2
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _KEPT_HEADS = 512
-_KEPT_HEAD_BYTES = 2048
+KEPT_HEAD_BYTES = 2048
 
 
 class Headers(Mapping[str, str]):
@@ -62,11 +62,18 @@ NO_HEADERS = Headers([])
 class AnswerHead:
     """Status line and header fields, and what they say about the body."""
 
-    __slots__ = ("_headers", "fields", "keep_alive", "length", "reason", "status")
+    __slots__ = ("_headers", "fields", "keep_alive", "length", "raw", "reason", "status")
 
     def __init__(
-        self, status: int, reason: str, version: str, fields: list[tuple[bytes, bytes]]
+        self,
+        status: int,
+        reason: str,
+        version: str,
+        fields: list[tuple[bytes, bytes]],
+        raw: bytes = b"",
     ) -> None:
+        self.raw = raw
+        """The bytes that say all this."""
         self.status = status
         self.reason = reason
         self.fields = fields
@@ -96,7 +103,7 @@ def answer_head(raw: bytes) -> AnswerHead:
     head = known_heads.get(raw)
     if head is None:
         head = _parse(raw)
-        if len(raw) <= _KEPT_HEAD_BYTES:
+        if len(raw) <= KEPT_HEAD_BYTES:
             if len(known_heads) >= _KEPT_HEADS:
                 known_heads.clear()
             known_heads[raw] = head
@@ -139,7 +146,7 @@ def _parse(raw: bytes) -> AnswerHead:
         raise BadResponse("head is not valid HTTP/1.1")
     if status == 101:
         raise BadResponse("answer switches protocols unasked")
-    return AnswerHead(status, collector.reason.decode("latin-1"), version, collector.fields)
+    return AnswerHead(status, collector.reason.decode("latin-1"), version, collector.fields, raw)
 
 
 def _body_length(headers: Headers) -> int:

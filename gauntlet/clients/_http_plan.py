@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from gauntlet import __version__
 from gauntlet.clients._http_body import Body
 from gauntlet.clients._http_connection import Origin
+from gauntlet.clients._http_head import AnswerHead
 
 Fields = Mapping[str, str | bytes | None]
 Auth = tuple[str | bytes, str | bytes]
@@ -46,6 +47,7 @@ class Plan:
         "fields",
         "head",
         "idempotent",
+        "likely",
         "method",
         "origin",
         "path_url",
@@ -73,6 +75,8 @@ class Plan:
         self.decodes = decodes
         """A content coding is asked for."""
         self.idempotent = method in _IDEMPOTENT
+        self.likely: AnswerHead | None = None
+        """The head of the last answer; the next one often is the same."""
         start = f"{method} {path_url} HTTP/1.1".encode("ascii")
         self._prefix = b"\r\n".join([start, *fields, b""])
         empty = b"" if method in _WITHOUT_LENGTH else b"Content-Length: 0\r\n"

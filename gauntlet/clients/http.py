@@ -24,7 +24,7 @@ from typing import Any
 
 from gauntlet.clients._http_body import Body, encode
 from gauntlet.clients._http_connection import Connection, Origin
-from gauntlet.clients._http_deadlines import Deadlines
+from gauntlet.clients._http_deadlines import IDLE, Deadlines
 from gauntlet.clients._http_errors import (
     UNANSWERED,
     UNSENT,
@@ -153,7 +153,8 @@ class HttpClient:
             raise TypeError("request: expected stream or a sink, got both")
         rules = self.rules if timeout is None else _rules(self.rules, timeout)
         response = self.response_type(plan, perf_counter())
-        response.sink = sink
+        if sink is not None:
+            response.sink = sink
         if body is not None:
             response.sent = body.length
         if cookies is None and self.cookies is None and not allow_redirects:
@@ -230,6 +231,11 @@ class HttpClient:
                 if response.pieces is not None:
                     response.on_close = partial(_end_stream, connection, response, idle)
                     response.pieces = _until_end(response.pieces, response)
+                elif connection.reusable and connection.armed and not idle and idle.kept:
+                    # What `put_back` and `park` do for a connection that is in order, in line.
+                    connection.used = True
+                    connection.deadline = IDLE
+                    idle.append(connection)
                 else:
                     idle.put_back(connection)
 

@@ -58,9 +58,16 @@ def _huge(connection: Any, _: object) -> None:
             connection.sendall(BLOCK)
         return
     buffer = bytearray(1 << 20)
-    left = GIB - len(head.partition(b"\r\n\r\n")[2])
-    while left > 0:  # the framing of chunks comes on top, and is read with them
-        left -= connection.recv_into(buffer)
+    fields, _, begun = head.partition(b"\r\n\r\n")
+    chunked = b"Transfer-Encoding" in fields
+    left, end = GIB - len(begun), begun[-5:]
+    # The framing of chunks comes on top; their content is zeros, so the last chunk is told apart.
+    while end != b"0\r\n\r\n" if chunked else left > 0:
+        got = connection.recv_into(buffer)
+        if not got:
+            return
+        left -= got
+        end = (end + buffer[max(got - 5, 0) : got])[-5:]
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
     while connection.recv_into(buffer):
         pass
