@@ -25,7 +25,7 @@ from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport
 from gauntlet.iterating import Iterations
 from gauntlet.judging import Instruments, Judge
-from gauntlet.measure import rounding
+from gauntlet.measure import rounding, table
 from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.phases import Phases
@@ -116,6 +116,7 @@ class Suite:
         name = self.system.name if self.system else None
         recorder = Recorder(environment, closed_list(name))
         rounding.install()
+        table.install(environment)
         extras = Extras(environment)
         if not isinstance(environment.runner, WorkerRunner):
             environment.events.test_start.add_listener(self._number)

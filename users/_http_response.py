@@ -40,23 +40,18 @@ class Response(HttpResponse):
         traceback: TracebackType | None,
     ) -> bool:
         """Report the request, unless the block raised something that is not about it."""
-        meta = self.request_meta
         if self._streamed:
             self.close()
-            meta["response_time"] = self.elapsed_s * 1000
-            meta["response_length"] = self.length
         verdict = self._verdict
         if verdict is not None:
-            meta["exception"] = None if verdict is True else verdict
-            self.report()
+            self._report(None if verdict is True else verdict)
             return value is None
         if value is None:
-            meta["exception"] = self.problem
+            self._report(self.problem)
         elif isinstance(value, ResponseError | HttpError | WrongAnswer):
-            meta["exception"] = value
+            self._report(value)
         else:
             return False
-        self.report()
         return True
 
     @property
@@ -80,6 +75,28 @@ class Response(HttpResponse):
     def report(self) -> None:
         """Fire the request event."""
         self.request_event.fire(response=self, **self.request_meta)
+
+    def _report(self, exception: Exception | bool | None) -> None:
+        """Fire the request event with the outcome of a block."""
+        meta = self._meta
+        if meta is None:  # nobody has asked for it
+            self.request_event.fire(
+                request_type=self.plan.method,
+                name=self.name,
+                response_time=self.elapsed_s * 1000,
+                response_length=self.length,
+                response=self,
+                context=self.context,
+                exception=exception,
+                start_time=self.start_time,
+                url=self.plan.url,
+            )
+            return
+        if self._streamed:
+            meta["response_time"] = self.elapsed_s * 1000
+            meta["response_length"] = self.length
+        meta["exception"] = exception
+        self.report()
 
     def success(self) -> None:
         """Count the request as good, whatever was answered."""

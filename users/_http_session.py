@@ -9,7 +9,7 @@ import locust
 from locust.event import EventHook
 from locust.exception import LocustError
 
-from gauntlet.clients.http import HttpClient
+from gauntlet.clients.http import BadStatus, HttpClient
 
 from ._http_options import CallOptions, Context, Options
 from ._http_response import Response
@@ -46,10 +46,10 @@ class Session(HttpClient):
         **options: Any,
     ) -> Response:
         """Make a call and report it; with `catch_response` the `with` block reports it."""
-        if not catch_response and options.get("stream"):
-            raise LocustError("stream=True needs a with block and catch_response=True")
         start_time = time()
         if options:
+            if not catch_response and options.get("stream"):
+                raise LocustError("stream=True needs a with block and catch_response=True")
             response = HttpClient.request(self, method, url, **options)
         else:
             response = self.request_plainly(method, url)
@@ -67,7 +67,10 @@ class Session(HttpClient):
             facts["sent"] = response.sent
         if context or self._gives_context or response.resent or response.history:
             facts |= self._more_facts(response, context)
-        if options.get("expect") is not None and response.problem is None:
+        problem = response.error
+        if problem is None and response.status_code >= 400:
+            problem = BadStatus(response.status_code)
+        if problem is None and options and options.get("expect") is not None:
             facts["verified"] = True
         response.context = facts
         response.request_event = self.request_event
@@ -75,7 +78,6 @@ class Session(HttpClient):
             response._catch = True
             response._streamed = response.pieces is not None
         else:
-            # As `report` does, without the dictionary that nobody has asked for.
             self.request_event.fire(
                 request_type=method,
                 name=name,
@@ -83,7 +85,7 @@ class Session(HttpClient):
                 response_length=response.length,
                 response=response,
                 context=facts,
-                exception=response.problem,
+                exception=problem,
                 start_time=start_time,
                 url=response.plan.url,
             )
@@ -110,6 +112,8 @@ class Session(HttpClient):
 
     def get(self, url: str, **options: Unpack[Options]) -> Response:
         """Send a GET request."""
+        if not options:  # Python calls quicker without them, even if there are none
+            return self.request("GET", url)
         return self.request("GET", url, **options)
 
     def options(self, url: str, **options: Unpack[Options]) -> Response:

@@ -39,7 +39,7 @@ class Tasks(DefaultTaskSet):
             self.execute_task(task)
             if user._state != LOCUST_STATE_RUNNING or queue:
                 return
-            pause = user.wait_time
+            pause: Any = user.wait_time
             seconds = pause() if pause else self.wait_time()
             if seconds or not session.answered:
                 self._pause = seconds

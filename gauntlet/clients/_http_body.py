@@ -136,7 +136,7 @@ def _read(file: IO[bytes]) -> Iterator[bytes]:
 def _multipart(data: Any, files: Any) -> tuple[Buffer | SizedFile, ...]:
     parts: list[Buffer | SizedFile] = []
     start = b""  # a delimiter belongs to the line break before it
-    for name, value in _pairs(data or ()):
+    for name, value in _pairs(data) if data else ():
         for each in value if isinstance(value, list | tuple) else (value,):
             parts.append(start + _part_head(name, None, None))
             parts.append(each if isinstance(each, _BUFFERS) else str(each).encode())

@@ -71,10 +71,10 @@ def exchange(
 ) -> None:
     """Send a request and read its answer into `response`.
 
-    The ordinary way is written out: every function that it called would cost a request about 0.1 µs.
     Raises HttpError where that fails, WrongAnswer where a sink finds the body wrong. With `stream`
     the body is left to be read through `response.pieces`.
     """
+    # The ordinary way is written out: each function on it would cost every request 0.1 µs.
     connection.reusable = False
     deadlines = rules.deadlines
     total = response.started + deadlines.total_s

@@ -42,6 +42,7 @@ class Plan:
 
     __slots__ = (
         "_prefix",
+        "_sized",
         "bodiless",
         "decodes",
         "fields",
@@ -82,12 +83,18 @@ class Plan:
         empty = b"" if method in _WITHOUT_LENGTH else b"Content-Length: 0\r\n"
         self.head = self._prefix + empty + b"\r\n"
         """Complete, for a request without a body."""
+        self._sized = (-1, b"")
+        """The last length of a body and the head for it; the next one often is as long."""
 
     def head_for(self, body: Body) -> bytes:
         """The head of a request with this body."""
         if body.chunks is not None:
             return self._prefix + b"Transfer-Encoding: chunked\r\n\r\n"
-        return self._prefix + b"Content-Length: %d\r\n\r\n" % body.length
+        length, head = self._sized
+        if length != body.length:
+            head = self._prefix + b"Content-Length: %d\r\n\r\n" % body.length
+            self._sized = (body.length, head)
+        return head
 
 
 class Planner:
@@ -107,7 +114,8 @@ class Planner:
             user, password = unquote(parts.username), unquote(parts.password or "")
             self._defaults["Authorization"] = basic(user, password)
         self._defaults.update(defaults)
-        self._plans: dict[Any, Plan] = {}
+        self.known: dict[Any, Plan] = {}
+        """Plans by method and address, and by fields and content type where there are any."""
         self._fields: dict[Any, tuple[list[bytes], bool]] = {}
 
     def plan(
@@ -121,7 +129,7 @@ class Planner:
         key: Any = (method, url)
         if headers or content_type:
             key = (method, url, content_type, tuple(headers.items()) if headers else None)
-        found = self._plans.get(key)
+        found = self.known.get(key)
         if found is None:
             found = self._alike(method, url, key[2:]) or self.make(
                 method, url, headers or {}, content_type
@@ -130,9 +138,9 @@ class Planner:
                 if len(self._fields) >= _KEPT_FIELDS:
                     self._fields.clear()
                 self._fields[key[2:]] = found.fields, found.decodes
-            if len(self._plans) >= _KEPT_PLANS:
-                self._plans.clear()
-            self._plans[key] = found
+            if len(self.known) >= _KEPT_PLANS:
+                self.known.clear()
+            self.known[key] = found
         return found
 
     def _alike(self, method: str, url: str, fields_key: Any) -> Plan | None:

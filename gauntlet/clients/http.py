@@ -173,8 +173,9 @@ class HttpClient:
         """`request` without options; the shorter way for the most frequent kind of call."""
         if self.cookies is not None:
             return HttpClient.request(self, method, url)
-        response = self.response_type(self._planner.plan(method, url), perf_counter())
-        self._perform(response, response.plan, None, None, self.rules, None, False)
+        plan = self._planner.known.get((method, url)) or self._planner.plan(method, url)
+        response = self.response_type(plan, perf_counter())
+        self._perform(response, plan, None, None, self.rules, None, False)
         if response.status_code in REDIRECTS and response.error is None:
             response.error = Redirected(response.status_code, "was not allowed")
         response.elapsed_s = perf_counter() - response.started

@@ -139,8 +139,11 @@ class Recorder:
         exception: BaseException | None = None,
         start_time: float | None = None,
         context: Mapping[str, Any] | None = None,
+        response: object = None,
+        url: object = None,
         **_: Any,
     ) -> None:
+        # Every field is named: Python compares one that is not with all names that there are.
         try:
             server = context.get("server", "") if context else ""
             pending = self._pending[request_type, name, server, self.phase]
