@@ -32,10 +32,16 @@ WORKS = {
     "blob_content": "GET 100 kB, kept, compared",
     "blob_caught": "GET 100 kB, kept, compared, catch_response",
 }
-CLIENTS = ("fast", "ours")
+CLIENTS = {
+    "stock": "FastHttpUser as it comes",
+    "fast": "FastHttpUser, `register()`",
+    "ours": "ours, `register()`",
+}
 IDLE_USERS = 2000
 
 Times = dict[tuple[str, str], list[float]]
+"""CPU microseconds per request by generator and work, a number per round."""
+KERNEL = "ours, in the kernel"
 
 
 def main() -> None:
@@ -55,13 +61,16 @@ def main() -> None:
 
 
 def cost(options: argparse.Namespace, address: str, folder: Path) -> Times:
-    """CPU microseconds per request, one number per round."""
+    """Every generator does every work, again and again."""
     times: Times = {}
     for number in range(options.rounds):
         for work in options.only:
             for client in CLIENTS:
                 found = locust(client, work, address, folder, options.seconds)
-                times.setdefault((client, work), []).append(found["cpu"] * 1e6 / found["requests"])
+                spent, kernel = (found[key] * 1e6 / found["requests"] for key in ("cpu", "kernel"))
+                times.setdefault((client, work), []).append(spent)
+                if client == "ours":
+                    times.setdefault((KERNEL, work), []).append(kernel)
             if work in others.PATHS:
                 for tool in others.installed():
                     value = others.measure(tool, work, address, folder, options.seconds)
@@ -77,7 +86,9 @@ def locust(
     command = [sys.executable, "-m", "locust", "-f", str(GENERATORS), "--headless"]
     # It ends itself long before.
     command += ["--only-summary", "-u", str(users), "-r", str(users), "-t", "5m"]
-    command += ["--host", address, "--results-dir", str(folder / "results")]
+    command += ["--host", address]
+    if client != "stock":
+        command += ["--results-dir", str(folder / "results")]
     # Its exit code is the verdict on a run that never had a plan; the printed object counts.
     done = subprocess.run(
         command,
@@ -105,13 +116,15 @@ def locust(
 
 
 def print_cost(times: Times, works: list[str]) -> None:
-    """The table of CPU microseconds and what FastHttpUser pays for each of ours."""
+    """The table of CPU microseconds and what FastHttpUser pays for each of ours; medians."""
     tools = others.installed()
-    print("| work | FastHttpUser | ours | ratio |" + "".join(f" {tool} |" for tool in tools))
-    print("|---|---|---|---|" + "---|" * len(tools))
+    heads = ["work", *CLIENTS.values(), KERNEL, "ratio to the first", "to the second", *tools]
+    print(f"| {' | '.join(heads)} |")
+    print("|" + "---|" * len(heads))
     for work in works:
-        fast, ours = (statistics.median(times[client, work]) for client in CLIENTS)
-        line = f"| {WORKS[work]} | {fast:.1f} | {ours:.1f} | {fast / ours:.1f} |"
+        of = {name: statistics.median(times[name, work]) for name in (*CLIENTS, KERNEL)}
+        line = f"| {WORKS[work]} |" + "".join(f" {value:.1f} |" for value in of.values())
+        line += "".join(f" **{of[name] / of['ours']:.1f}** |" for name in ("stock", "fast"))
         for tool in tools:
             found = times.get((tool, work))
             line += f" {statistics.median(found):.1f} |" if found else " |"
@@ -120,7 +133,7 @@ def print_cost(times: Times, works: list[str]) -> None:
 
 def print_rest(address: str, folder: Path, rounds: int) -> None:
     """Memory of many users, and latency when there is little to do."""
-    print("\n| | FastHttpUser | ours |\n|---|---|---|")
+    print(f"\n| | {' | '.join(CLIENTS.values())} |\n|{'---|' * (len(CLIENTS) + 1)}")
     for work, label, users, key in (
         ("idle", f"KiB per user, {IDLE_USERS} idle users", IDLE_USERS, "kib_per_user"),
         ("woken", "KiB per user after one request", IDLE_USERS, "kib_per_user"),
