@@ -7,6 +7,7 @@ quit          the console block, after Locust's own tables
 """
 
 import random
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class Judge:
         """Whether a run waits for its workers' payloads."""
         self._beginner: gevent.Greenlet[..., Any] | None = None
         self._set_up = False
-        signals.end_in_order(self._interruption)
+        self._interrupt_main = signals.end_in_order(self._interruption)
         self._planner = Planner(environment, worker)
         runner = environment.runner
         self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
@@ -198,13 +199,28 @@ class Judge:
             stream = sys.stderr if self._parsed.json else sys.stdout
             console.write(self.record, str(self.folder), stream)
 
-    def _interruption(self) -> BaseException | None:
+    def _interruption(self, number: int) -> BaseException | None:
+        if number == signal.SIGTERM and self._started_with_the_page():
+            gevent.spawn(self._interrupt_again)
         if self.run is not None and self.run.ended:
             return None  # its judgement comes first
         begun = self.run is not None or self.record is not None
         if begun or (self._set_up and self._environment.web_ui is not None):
             return KeyboardInterrupt()
         return SystemExit(_no_run())
+
+    def _started_with_the_page(self) -> bool:
+        """Whether Locust takes an interruption for the end of the run alone and serves on."""
+        environment = self._environment
+        with_page = environment.web_ui is not None and self._parsed.autostart
+        return bool(with_page and environment.shape_class and self.run is not None)
+
+    def _interrupt_again(self) -> None:
+        """End the page, too, when its run is judged and Locust no longer waits for the shape."""
+        runner = self._environment.runner
+        while self.run is not None or (runner is not None and runner.shape_greenlet):
+            gevent.sleep(0.05)
+        self._interrupt_main(KeyboardInterrupt())
 
 
 def _no_run() -> ExitCode:
