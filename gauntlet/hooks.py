@@ -91,7 +91,7 @@ class Suite:
         gevent.get_hub().loop.update_now()
         if isinstance(runner, WorkerRunner):
             LastReport(environment, runner)
-            signals.end_in_order(KeyboardInterrupt)
+            signals.end_in_order(lambda _: KeyboardInterrupt())
         else:
             try:
                 self._judge = Judge(environment, self._worker, self._instruments)

@@ -65,7 +65,8 @@ class Iterations:
         plain = [task for task in choices if not tasks.is_set(task)]
         if not self._deck:
             weights = Counter(task.__name__ for task in plain)
-            self._deck = deck(weights, self._parsed.total_iterations, int(self._parsed.seed))
+            total, seed = int(self._parsed.total_iterations), int(self._parsed.seed)
+            self._deck = deck(weights, total, seed)
         name = self._deck[number]
         return next((task for task in plain if task.__name__ == name), chosen)
 
@@ -98,7 +99,8 @@ class Iterations:
             events.test_stop.add_listener(self._close)  # before the last report goes out
 
     def _begin(self, **_: Any) -> None:
-        total, runner = self._parsed.total_iterations, self._environment.runner
+        # A number as text where somebody posted one to the page; checked when it came.
+        total, runner = int(self._parsed.total_iterations or 0), self._environment.runner
         self.gate = self.budget = None
         self._deck, self._question, self._ended = [], 0, False
         if not total:

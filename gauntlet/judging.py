@@ -7,18 +7,15 @@ quit          the console block, after Locust's own tables
 """
 
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gevent
-from locust import log
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from gauntlet import signals
-from gauntlet.exitcodes import ExitCode
+from gauntlet.ending import Ending
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
@@ -57,13 +54,11 @@ class Judge:
         self._parsed = environment.parsed_options
         self._worker = worker
         self._instruments = instruments
-        self._code: int | None = None
         self._preflight: list[str] = []
         self.beginning = False
         """Whether a run waits for its workers' payloads."""
         self._beginner: gevent.Greenlet[..., Any] | None = None
-        self._set_up = False
-        signals.end_in_order(self._interruption)
+        ending = Ending(environment, self)
         self._planner = Planner(environment, worker)
         runner = environment.runner
         self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
@@ -71,7 +66,9 @@ class Judge:
             webtab.install(environment.web_ui, self)
         if environment.web_ui is None or self._parsed.autostart:
             self.get_ready(environment.host)
-        self._connect()
+        environment.events.test_stopping.add_listener(self._stopping)
+        environment.events.test_stop.add_listener(self.stop)
+        ending.connect()
 
     def rules(self) -> list[Threshold]:
         """The rules that judge the next run."""
@@ -114,6 +111,10 @@ class Judge:
             shape.release()
         parts.phases.begin(shape)
 
+    def close(self) -> None:
+        """End the targets that were started for the runs."""
+        self._planner.close()
+
     def give_up(self) -> None:
         """End a run that waits for payloads: Locust stops only what it has begun."""
         if self.beginning and self._beginner is not None:
@@ -129,28 +130,17 @@ class Judge:
                 {name: getattr(self._parsed, name, None) for name in FORWARDED}
             )
         except gevent.GreenletExit:
-            self._stop()
+            self.stop()
             raise
         finally:
             self.beginning = False
-
-    # -- events ----------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        events = self._environment.events
-        events.test_stopping.add_listener(self._stopping)
-        events.test_stop.add_listener(self._stop)
-        events.quitting.add_listener(self._quit)
-        # Fired last: a locustfile's own listener may set another code, but not turn red to green.
-        events.quitting._handlers.insert(0, self._insist)
-        events.quit.add_listener(self._last_words)
-        self._set_up = True
 
     def _stopping(self, **_: Any) -> None:
         if self.run is not None:
             self.run.stop_clock()
 
-    def _stop(self, **_: Any) -> None:
+    def stop(self, **_: Any) -> None:
+        """End the run with its verdict and its reports."""
         run, runner = self.run, self._environment.runner
         if run is None or run.ended:
             return
@@ -167,47 +157,3 @@ class Judge:
             # Locust goes on waiting where the last worker was lost; twice does no harm.
             quit_runner = runner.quit
             gevent.spawn(lambda: quit_runner())
-
-    def _quit(self, **_: Any) -> None:
-        environment = self._environment
-        if self.run is not None and not self.run.ended and environment.runner is not None:
-            environment.runner.stop()
-            self._stop()  # a runner that still prepares its start tells nobody of its stop
-        while self.run is not None:
-            gevent.sleep(0.05)  # another greenlet judges it
-        self._planner.close()
-        if self.record is None:
-            if environment.web_ui is None:
-                self._code = _no_run() if self.folder is None else ExitCode.INVALID
-                environment.process_exit_code = self._code
-            return
-        code, judged = self.record.outcome.exit_code, bool(self.record.thresholds)
-        if code == ExitCode.PASS and log.unhandled_greenlet_exception:
-            return  # something broke on the way; Locust's own code for that stands
-        if code == ExitCode.REQUESTS_FAILED:
-            return  # Locust's own meaning, and --exit-code-on-error says which
-        if judged or code == ExitCode.INVALID:
-            environment.process_exit_code = self._code = code
-
-    def _insist(self, **_: Any) -> None:
-        if self._code and not self._environment.process_exit_code:
-            self._environment.process_exit_code = self._code
-
-    def _last_words(self, **_: Any) -> None:
-        if self.record is not None and self._environment.web_ui is None:
-            stream = sys.stderr if self._parsed.json else sys.stdout
-            console.write(self.record, str(self.folder), stream)
-
-    def _interruption(self) -> BaseException | None:
-        if self.run is not None and self.run.ended:
-            return None  # its judgement comes first
-        begun = self.run is not None or self.record is not None
-        if begun or (self._set_up and self._environment.web_ui is not None):
-            return KeyboardInterrupt()
-        return SystemExit(_no_run())
-
-
-def _no_run() -> ExitCode:
-    """Say that a process which was to make load ends without any; gives back its exit code."""
-    print("no request was made: stopped before the load began", file=sys.stderr)
-    return ExitCode.INVALID

@@ -164,6 +164,14 @@ def read(options: Namespace) -> Options:
     )
 
 
+def check_total(text: str | None) -> None:
+    """UsageError where this is no number of iterations; nothing at all asks for none."""
+    mistakes: list[str] = []
+    _whole("--total-iterations", text, 1, mistakes)
+    if mistakes:
+        raise UsageError(mistakes)
+
+
 def _whole(option: str, text: str | int | None, least: int, mistakes: list[str]) -> int | None:
     if text is None:
         return None

@@ -6,8 +6,12 @@ from collections.abc import Callable
 import gevent
 
 
-def end_in_order(interruption: Callable[[], BaseException | None]) -> None:
+def end_in_order(
+    interruption: Callable[[int], BaseException | None],
+) -> Callable[[BaseException], None]:
     """Raise in this greenlet, the main one, what `interruption` gives; None lets it go on.
+
+    Gives back what raises there at any other time.
 
     Locust hears SIGTERM only after a headless profile has ended, and neither in order while a
     master waits for its workers. Python would raise the exception of Ctrl-C in any greenlet, so
@@ -15,9 +19,13 @@ def end_in_order(interruption: Callable[[], BaseException | None]) -> None:
     """
     main, loop = gevent.getcurrent(), gevent.get_hub().loop
 
-    def interrupt(*_: object) -> None:
-        if (raised := interruption()) is not None:
-            loop.run_callback(main.throw, raised)
+    def throw(raised: BaseException) -> None:
+        loop.run_callback(main.throw, raised)
+
+    def interrupt(number: int, _: object) -> None:
+        if (raised := interruption(number)) is not None:
+            throw(raised)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
+    return throw

@@ -21,7 +21,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
-from gauntlet import thresholds
+from gauntlet import options, thresholds
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.report import progress, webservers
 from gauntlet.report.record import RunRecord, ThresholdResult
@@ -182,6 +182,7 @@ class StartForm:
             )
         if isinstance(shape, ProfileShape):
             _ = shape.plan  # read now: a mistake in it is said on the page
+        options.check_total(request.form.get("total_iterations"))
         self._pick(name)
         self._forget_run_time()
         self._take_user_classes()

@@ -178,6 +178,16 @@ def test_a_run_may_be_started_with_the_process(lab: Lab) -> None:
     assert "✓ PASS" in ended.output
 
 
+def test_sigterm_ends_a_run_that_was_started_with_the_page_and_the_page(lab: Lab) -> None:
+    lab.profile("long", duration="10m")
+    page = serve(lab, "--load-profile", "long", "--autostart")
+    wait_for_requests(page)
+    page.process.terminate()
+    ended = page.process.end()
+    assert (ended.code, lab.verdict) == (4, "INVALID"), ended
+    assert "cut short after " in ended.output
+
+
 def test_a_start_on_a_protected_host_is_refused(lab: Lab, target: Target) -> None:
     lab.profile("tiny")
     lab.environment("shop", target.address, protected=True)

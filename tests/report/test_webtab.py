@@ -468,6 +468,18 @@ def test_a_stop_while_a_run_gets_ready_keeps_it_from_beginning(
     assert press_start(web_ui, user_count="1", spawn_rate="1")["success"]
 
 
+@pytest.mark.parametrize(("posted", "starts"), [("12", True), ("", True), ("-1", False)])
+def test_a_posted_number_of_iterations_is_looked_at(
+    web_ui: WebUI, judge: Judge, posted: str, starts: bool
+) -> None:
+    install(web_ui, judge)
+    told = press_start(web_ui, user_count="1", spawn_rate="1", total_iterations=posted)
+    assert told["success"] is starts
+    assert len(judge.asked) == starts
+    if not starts:
+        assert told["message"].startswith("--total-iterations: expected a whole number from 1")
+
+
 def test_an_empty_run_time_means_no_limit(
     environment: Environment, web_ui: WebUI, judge: Judge
 ) -> None:
