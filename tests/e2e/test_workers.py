@@ -169,7 +169,7 @@ def test_a_worker_may_join_late(labs: Labs) -> None:
     """Locust may give it users while its `init` listeners still work."""
     heads = {labs("at once"): "", labs("slowly"): SLOW}
     targets = {lab: lab.target() for lab in heads}
-    clusters = {lab: start(lab, targets[lab], duration="6s") for lab in heads}
+    clusters = {lab: start(lab, targets[lab], duration="10s") for lab in heads}
     late = []
     for lab, (master, worker, _) in clusters.items():
         wait_for_load(master, targets[lab])
