@@ -73,6 +73,9 @@ bench-measure: setup  ## what the measurement costs per request
 bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.walrus
 
+bench-chater: setup  ## steps of Chater's flow per CPU-second next to a plain FastHttpUser
+	$(BIN)/python -m benchmarks.chater
+
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots -o requirements.lock

@@ -1,6 +1,5 @@
-"""Chater as pure functions: what to send, and whether an answer is right.
+"""Chater as pure functions: the requests there are, and whether an answer is right.
 
-    body = photo(time, picture.parts, picture.length, "default_prompt")
     check_photo(status, content_type, kept_body, email)
 
 Nothing here touches a socket. A check returns what was found when the answer is right and raises
@@ -8,11 +7,10 @@ Nothing here touches a socket. A check returns what was found when the answer is
 `Failed` with it, and says a failure by a message of no byte.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
-from uuid import uuid4
 
 import orjson
 from google.protobuf.message import DecodeError, Message
@@ -21,19 +19,16 @@ from gauntlet.clients._chater_tokens import read
 from gauntlet.errors import WrongAnswer
 from gauntlet.pb.alcohol_pb2 import (
     GetAlcoholLatestResponse,
-    GetAlcoholRangeRequest,
     GetAlcoholRangeResponse,
 )
-from gauntlet.pb.custom_date_food_pb2 import CustomDateFoodRequest, CustomDateFoodResponse
-from gauntlet.pb.delete_food_pb2 import DeleteFoodRequest, DeleteFoodResponse
-from gauntlet.pb.eater_photo_pb2 import PhotoMessage
-from gauntlet.pb.feedback_pb2 import FeedbackRequest, FeedbackResponse
-from gauntlet.pb.food_health_level_pb2 import FoodHealthLevelRequest, FoodHealthLevelResponse
-from gauntlet.pb.get_recomendation_pb2 import RecommendationRequest, RecommendationResponse
-from gauntlet.pb.manual_weight_pb2 import ManualWeightRequest, ManualWeightResponse
-from gauntlet.pb.manual_weight_readme_pb2 import ManualWeightRequest as ReadmeWeightRequest
-from gauntlet.pb.modify_food_record_pb2 import ModifyFoodRecordRequest, ModifyFoodRecordResponse
-from gauntlet.pb.set_language_pb2 import SetLanguageRequest, SetLanguageResponse
+from gauntlet.pb.custom_date_food_pb2 import CustomDateFoodResponse
+from gauntlet.pb.delete_food_pb2 import DeleteFoodResponse
+from gauntlet.pb.feedback_pb2 import FeedbackResponse
+from gauntlet.pb.food_health_level_pb2 import FoodHealthLevelResponse
+from gauntlet.pb.get_recomendation_pb2 import RecommendationResponse
+from gauntlet.pb.manual_weight_pb2 import ManualWeightResponse
+from gauntlet.pb.modify_food_record_pb2 import ModifyFoodRecordResponse
+from gauntlet.pb.set_language_pb2 import SetLanguageResponse
 from gauntlet.pb.today_food_pb2 import TodayFood
 
 PB, GP = "application/protobuf", "application/grpc+proto"
@@ -121,80 +116,6 @@ class Day(NamedTuple):
 
     dishes: dict[int, Dish]
     person_weight: float
-
-
-# -- what to send ----------------------------------------------------------------------------------
-
-
-def photo(time_ms: int, parts: Sequence[bytes], length: int, kind: str) -> tuple[bytes, ...]:
-    """A PhotoMessage around the parts of a picture, which are not copied."""
-    head = PhotoMessage(time=str(time_ms), photoType=kind).SerializeToString()
-    return (head + b"\x12" + _varint(length), *parts)  # 0x12: field 2, bytes
-
-
-def modify(time_ms: int, email: str | None, percentage: int) -> bytes:
-    """A change of a dish."""
-    return ModifyFoodRecordRequest(
-        time=time_ms, user_email=email or "", percentage=percentage
-    ).SerializeToString()
-
-
-def weight(layout: str, email: str | None, kilograms: float) -> bytes:
-    """A weight, numbered as `server` or as `readme`."""
-    kind: Any = ReadmeWeightRequest if layout == "readme" else ManualWeightRequest
-    body: bytes = kind(user_email=email or "", weight=kilograms).SerializeToString()
-    return body
-
-
-def delete(time_ms: int) -> bytes:
-    """A deletion of a dish."""
-    return DeleteFoodRequest(time=time_ms).SerializeToString()
-
-
-def recommendation(days: int) -> bytes:
-    """A wish for advice; no byte for no days."""
-    return RecommendationRequest(days=days).SerializeToString()
-
-
-def custom_date(day: str) -> bytes:
-    """A question for a day."""
-    return CustomDateFoodRequest(date=day).SerializeToString()
-
-
-def language(email: str, code: str) -> bytes:
-    """A choice of language."""
-    return SetLanguageRequest(user_email=email, language_code=code).SerializeToString()
-
-
-def alcohol_range(first: str, last: str) -> bytes:
-    """A question for some days."""
-    return GetAlcoholRangeRequest(start_date=first, end_date=last).SerializeToString()
-
-
-def feedback(at: str, email: str, text: str) -> bytes:
-    """An opinion."""
-    return FeedbackRequest(time=at, userEmail=email, feedback=text).SerializeToString()
-
-
-def health_level(dish: Dish) -> bytes:
-    """A question for a dish."""
-    return FoodHealthLevelRequest(time=dish.time, food_name=dish.name).SerializeToString()
-
-
-def sign_in(provider: str, id_token: str | None, email: str, name: str, picture: str) -> bytes:
-    """A sign-in; without an id token one that nobody can take for real."""
-    return orjson.dumps(
-        {
-            "provider": provider,
-            "idToken": id_token or str(uuid4()),
-            "email": email,
-            "name": name,
-            "profilePictureURL": picture,
-        }
-    )
-
-
-# -- whether an answer is right --------------------------------------------------------------------
 
 
 def check_photo(status: int, content_type: str | None, body: bytes, email: str | None) -> None:
@@ -303,10 +224,8 @@ def check_refusal(status: int, content_type: str | None, body: bytes) -> None:
         raise WrongAnswer(Outcome.BAD_SHAPE, "expected the error invalid_token, got another")
 
 
-def check_changed(before: Dish, after: Dish | None, percentage: int) -> None:
+def check_changed(before: Dish, after: Dish, percentage: int) -> None:
     """The dish has so many percent of its calories and its weight."""
-    if after is None:
-        raise WrongAnswer(Outcome.DISH_MISSING, "expected the dish that was changed, got none")
     for was, now in ((before.calories, after.calories), (before.weight, after.weight)):
         if abs(was * percentage / 100 - now) >= 1:
             what = "twice" if percentage == 200 else f"{percentage} % of"
@@ -412,15 +331,6 @@ def _read(body: bytes) -> dict[str, Any]:
 
 def _iso(day: str) -> str:
     return datetime.strptime(day, "%d-%m-%Y").date().isoformat()
-
-
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
 
 
 _KNOWN_TYPES = (PB, GP, JSON, "text/html", "text/plain", "application/octet-stream")
