@@ -32,6 +32,10 @@ SEEN_WITHIN_S = 2.0
 _ASKING = Rules(deadlines=Deadlines(connect=5.0, first_byte=30.0, total=30.0))
 
 
+Check = Callable[[int, str | None, bytes], object]
+"""Looks at status, content type and body; raises WrongAnswer."""
+
+
 class Pictures(Protocol):
     """What photos are taken of."""
 
@@ -144,22 +148,18 @@ def preflight(
         )
     if "eater_auth" in tasks:
         given = mix.sign_in
+        right: Check = api.check_refusal
+        if id_token is not None:
+            right = partial(api.check_sign_in, email=email)
         body = bodies.sign_in(given.provider, id_token, email, given.name, given.picture)
-        yield from _said(
-            client,
-            api.SIGN_IN,
-            body,
-            (lambda *answer: api.check_sign_in(*answer, email=email))
-            if id_token
-            else api.check_refusal,
-        )
+        yield from _said(client, api.SIGN_IN, body, right)
 
 
 def _said(
     client: HttpClient,
     call: api.Call,
     body: bytes | None,
-    check: Callable[[int, str | None, bytes], object],
+    check: Check,
 ) -> Iterator[str]:
     name = f"{call.method} {call.path}"
     try:

@@ -18,7 +18,7 @@ that it created, by their time, and deletes them at the end of its life.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
@@ -46,7 +46,6 @@ logger = logging.getLogger(__name__)
 
 ID_TOKEN = "TEST_AUTH_TOKEN"
 
-Check = Callable[[int, str | None, bytes], object]
 Headers = Mapping[str, str | bytes | None]
 
 _HEADERS: dict[str | None, Headers | None] = {
@@ -322,7 +321,7 @@ class ChaterUser(SuiteUser, HttpUser):
         self,
         call: api.Call,
         body: bytes | tuple[bytes, ...] | None,
-        right: Check,
+        right: before.Check,
         refused: bool = False,
     ) -> bool:
         """Make a request and judge it; whether it was right. `refused`: an error status may be."""
