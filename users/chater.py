@@ -45,6 +45,8 @@ from .http import HttpUser
 logger = logging.getLogger(__name__)
 
 ID_TOKEN = "TEST_AUTH_TOKEN"
+REFUSALS = (400, 401, 403, 404, 405, 413, 429)
+"""Statuses after which no dish was made of a photo."""
 
 Headers = Mapping[str, str | bytes | None]
 
@@ -264,12 +266,10 @@ class ChaterUser(SuiteUser, HttpUser):
             if not self._ask(api.MODIFY, body, api.check_modify):
                 return api.MODIFY
         kilograms = self.dice.randint(1, 99) + self.part / SIXTY_FOURTHS
-        self._weight = None
-        if not self._ask(
-            api.WEIGHT, bodies.weight(self.layout, email, kilograms), api.check_weight
-        ):
+        own.weight, body = None, bodies.weight(self.layout, email, kilograms)
+        if not self._ask(api.WEIGHT, body, api.check_weight):
             return api.WEIGHT
-        self._weight = kilograms
+        own.weight = kilograms
         body = bodies.recommendation(self.mix.recommendation_days)
         if not self._ask(api.RECOMMENDATION, body, api.check_recommendation):
             return api.RECOMMENDATION
@@ -289,8 +289,14 @@ class ChaterUser(SuiteUser, HttpUser):
             return None
         picture, time_ms = self.pictures.next(), self.moments.next()
         email = None if self.accounts.shared else self.account.email
-        self._own.created[time_ms] = None  # before anybody answers: the answer may never come
-        right = partial(api.check_photo, email=email)
+        created = self._own.created
+        created[time_ms] = None  # before anybody answers: the answer may never come
+
+        def right(status: int, content_type: str | None, body: bytes) -> None:
+            if status in REFUSALS:
+                del created[time_ms]
+            api.check_photo(status, content_type, body, email)
+
         message = bodies.photo(time_ms, picture.parts, picture.length, self.mix.photo.type)
         if self._ask(api.PHOTO, message, right):
             self.extra.count("uploaded")
