@@ -82,6 +82,9 @@ ELSEWHERE = {
     "kubectl apply -k k8s/overlays/smoke-job": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
     ),
+    "kubectl apply -k k8s/overlays/chater-job": (
+        "tests/test_containers.py::test_an_overlay_has_no_faults"
+    ),
     "kubectl -n gauntlet logs --follow job/locust-master": (
         "tests/test_containers.py::test_the_job_that_is_followed_is_there"
     ),

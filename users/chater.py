@@ -139,7 +139,8 @@ class ChaterUser(SuiteUser, HttpUser):
             )
 
     def __init__(self, environment: Environment) -> None:
-        self.account = self.accounts.take()
+        self._accounts = self.accounts  # the next run may have others before this user is gone
+        self.account = self._accounts.take()
         if self.account.token is not None:
             self.default_headers = {  # type: ignore[misc]  # every user has a token of its own
                 **(self.default_headers or {}),
@@ -359,4 +360,4 @@ class ChaterUser(SuiteUser, HttpUser):
             client = before.asker(self.host, self.account, self.verify and not self.insecure)
             clean_up(client, self.account.email, own.created, deleted, self.extra)
             client.close()
-        self.accounts.give_back(self.account)
+        self._accounts.give_back(self.account)

@@ -136,7 +136,7 @@ class FlowSummary:
 
     def _dishes(self) -> list[Figure]:
         counts = self.counts
-        if not counts["uploaded"]:
+        if not counts["uploaded"] and not counts["left"]:
             return []
         shown = (
             f"{counts['uploaded']} uploaded, {counts['deleted']} deleted in flows, "

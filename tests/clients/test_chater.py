@@ -72,6 +72,24 @@ def test_a_photo_in_parts_is_the_message_that_the_library_reads(size: int) -> No
     )
 
 
+def test_requests_have_the_content_types_of_the_original() -> None:
+    kinds = {api.PB: set[str](), api.GP: set[str](), api.JSON: set[str](), None: set[str]()}
+    for call in api.CALLS:
+        kinds[call.content_type].add(call.path)
+    assert kinds == {
+        api.PB: {
+            *("/eater_receive_photo", "/get_recommendation"),
+            *("/get_food_custom_date", "/food_health_level"),
+        },
+        api.GP: {
+            *("/modify_food_record", "/manual_weight", "/delete_food"),
+            *("/set_language", "/alcohol_range", "/feedback"),
+        },
+        api.JSON: {"/eater_auth"},
+        None: {"/eater_get_today", "/alcohol_latest"},
+    }
+
+
 # -- tokens ----------------------------------------------------------------------------------------
 
 
