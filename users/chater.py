@@ -223,7 +223,7 @@ class ChaterUser(SuiteUser, HttpUser):
     def get_food_health_level(self) -> None:
         """Ask how healthy a dish is."""
         own, dishes = self._own, list[api.Dish]()
-        if own.kept is None or not is_of_today(own.kept):
+        if self.mix.photo.is_of_food and (own.kept is None or not is_of_today(own.kept)):
             own.kept = self._upload()
 
         def right(status: int, content_type: str | None, body: bytes) -> None:
@@ -245,6 +245,8 @@ class ChaterUser(SuiteUser, HttpUser):
             uploaded = self._upload()
             if uploaded is None:
                 return api.PHOTO
+            if not self.mix.photo.is_of_food:
+                uploaded = None
         broken_at = self._live_with(uploaded)
         if uploaded is not None and not self._delete(uploaded):
             broken_at = broken_at or api.DELETE
@@ -285,22 +287,23 @@ class ChaterUser(SuiteUser, HttpUser):
         return None if self._ask(api.TODAY_AGAIN, None, right) else api.TODAY_AGAIN
 
     def _upload(self) -> int | None:
-        """The time of a new dish; None where there is no photo, or it was refused."""
+        """The time of a photo; None where there is none, or it was refused."""
         if self.pictures is None:
             return None
         picture, time_ms = self.pictures.next(), self.moments.next()
         email = None if self.accounts.shared else self.account.email
         created = self._own.created
-        created[time_ms] = None  # before anybody answers: the answer may never come
+        if self.mix.photo.is_of_food:
+            created[time_ms] = None  # before anybody answers: the answer may never come
 
         def right(status: int, content_type: str | None, body: bytes) -> None:
             if status in REFUSALS:
-                del created[time_ms]
+                created.pop(time_ms, None)
             api.check_photo(status, content_type, body, email)
 
         message = bodies.photo(time_ms, picture.parts, picture.length, self.mix.photo.type)
         if self._ask(api.PHOTO, message, right):
-            self.extra.count("uploaded")
+            self.extra.count("uploaded" if self.mix.photo.is_of_food else "weighed")
             return time_ms
         return None
 

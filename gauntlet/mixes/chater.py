@@ -70,6 +70,11 @@ class Photo(Model):
     count: int = Field(default=8, ge=1, le=10_000)
     quality: int = Field(default=85, ge=1, le=100)
 
+    @property
+    def is_of_food(self) -> bool:
+        """Whether a photo makes a dish; else it is of a scale and makes a weight."""
+        return self.type == "default_prompt"
+
 
 class Drinking(Model):
     """The days of alcohol_range; null: the last seven days, to today, in UTC."""

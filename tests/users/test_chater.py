@@ -360,6 +360,16 @@ def test_a_photo_of_ones_own_is_sent_as_it_is(well: str, tmp_path: Path) -> None
     assert one.names == FLOW and not one.outcomes
 
 
+def test_a_photo_of_a_scale_makes_no_dish(well: str) -> None:
+    one = Client(well, photo={"type": "weight_prompt", "size": [40, 30], "count": 1})
+    one.user.full_flow()
+    one.user.get_food_health_level()
+    assert one.names == [*FLOW[:2], *FLOW[3:6], "GET /eater_get_today (for health level)"]
+    assert not one.outcomes
+    one.end()
+    assert not one.counts["left"] and not one.counts["uploaded"]
+
+
 def test_no_two_drawn_photos_are_the_same(well: str) -> None:
     one = Client(well)
     assert one.user.pictures is not None
