@@ -39,8 +39,8 @@ Check = Callable[[int, str | None, bytes], object]
 class Pictures(Protocol):
     """What photos are taken of."""
 
-    def next(self) -> Picture:
-        """A picture to upload."""
+    def picture(self, serial: int) -> Picture:
+        """What is uploaded under a serial."""
 
 
 class _File:
@@ -49,7 +49,7 @@ class _File:
     def __init__(self, content: bytes, size: tuple[int, int], name: str) -> None:
         self._picture = Picture((content, b"", b""), len(content), size, name)
 
-    def next(self) -> Picture:
+    def picture(self, serial: int) -> Picture:
         return self._picture
 
 

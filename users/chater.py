@@ -21,7 +21,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from random import Random
 from time import perf_counter
 from typing import ClassVar
 
@@ -68,7 +67,6 @@ class ChaterUser(SuiteUser, HttpUser):
     accounts: ClassVar[Accounts]
     pictures: ClassVar[before.Pictures | None] = None
     moments: ClassVar[Moments]
-    dice: ClassVar[Random] = Random(0)
     layout: ClassVar[str] = before.FALLBACK
     reads_back: ClassVar[bool] = True
     """Whether a weight that was set must be seen; not where nobody knows how to set one."""
@@ -91,7 +89,6 @@ class ChaterUser(SuiteUser, HttpUser):
         """Get tokens and pictures; find out how weights are numbered."""
         host = preparation.addresses.get("chater", cls.host or "")
         cls._told = set()
-        cls.dice = Random(f"{preparation.seed}:{preparation.worker}")
         cls.part = 1 + preparation.seed % (SIXTY_FOURTHS - 1)
         cls.id_token = config.secret(ID_TOKEN)
         cls.accounts = accounts(cls.mix.email, host, preparation.worker)
@@ -268,7 +265,7 @@ class ChaterUser(SuiteUser, HttpUser):
             body = bodies.modify(dish.time, email, percentage)
             if not self._ask(api.MODIFY, body, api.check_modify):
                 return api.MODIFY
-        kilograms = self.dice.randint(1, 99) + self.part / SIXTY_FOURTHS
+        kilograms = self.draws.randint(1, 99) + self.part / SIXTY_FOURTHS
         own.weight, body = None, bodies.weight(self.layout, email, kilograms)
         if not self._ask(api.WEIGHT, body, api.check_weight):
             return api.WEIGHT
@@ -290,7 +287,7 @@ class ChaterUser(SuiteUser, HttpUser):
         """The time of a photo; None where there is none, or it was refused."""
         if self.pictures is None:
             return None
-        picture, time_ms = self.pictures.next(), self.moments.next()
+        picture, time_ms = self.pictures.picture(self.draws.serial()), self.moments.next()
         email = None if self.accounts.shared else self.account.email
         created = self._own.created
         if self.mix.photo.is_of_food:

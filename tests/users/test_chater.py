@@ -372,8 +372,9 @@ def test_a_photo_of_a_scale_makes_no_dish(well: str) -> None:
 
 def test_no_two_drawn_photos_are_the_same(well: str) -> None:
     one = Client(well)
-    assert one.user.pictures is not None
-    assert len({one.user.pictures.next().content for _ in range(50)}) == 50
+    pictures, draws = one.user.pictures, one.user.draws
+    assert pictures is not None
+    assert len({pictures.picture(draws.serial()).content for _ in range(50)}) == 50
 
 
 # -- faults ----------------------------------------------------------------------------------------
