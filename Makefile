@@ -1,8 +1,10 @@
 # Everything runs with the plain python of .venv; `make help` lists the targets.
 PYTHON ?= python3
 BIN := .venv/bin
+PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus lock wheel clean
+.PHONY: proto proto-check bench-chater
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,7 +25,7 @@ fmt: setup  ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-check: setup  ## format, lint, types, spelling, YAML, schemas
+check: setup proto-check  ## format, lint, types, spelling, YAML, schemas, generated code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,6 +37,15 @@ check: setup  ## format, lint, types, spelling, YAML, schemas
 
 schema: setup  ## write the JSON Schemas of profiles/ and of the run record
 	$(BIN)/python -m gauntlet.schemas
+
+proto: setup  ## generate gauntlet/pb from proto/
+	$(PROTOC) --python_out=. --pyi_out=. proto/gauntlet/pb/*.proto
+
+proto-check: setup  ## compare gauntlet/pb with what proto/ generates
+	rm -rf build/proto
+	mkdir -p build/proto
+	$(PROTOC) --python_out=build/proto --pyi_out=build/proto proto/gauntlet/pb/*.proto
+	diff -r -x '__*' build/proto/gauntlet/pb gauntlet/pb
 
 # End-to-end tests mostly wait, so the other lots run beside them. Two at once and not more: a worker
 # that gets no core for three seconds is lost to its master.
@@ -61,6 +72,9 @@ bench-measure: setup  ## what the measurement costs per request
 
 bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.walrus
+
+bench-chater: setup  ## steps of Chater's flow per CPU-second next to a plain FastHttpUser
+	$(BIN)/python -m benchmarks.chater
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -114,7 +114,11 @@ def given_addresses(system: System | None) -> dict[str, str]:
 
 
 def variable_of(address: str) -> str:
-    """The variable that gives the address of that name."""
+    """The variable that gives the address of that name; of several, the first that is set."""
+    for system in SYSTEMS.values():
+        if system.address_variables and address == system.addresses[0]:
+            given = (name for name in system.address_variables if _variable(name))
+            return next(given, system.address_variables[0])
     return f"{address.upper()}_URL"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gauntlet.errors import UsageError
-from gauntlet.mixes import PredictMix, WalrusMix
+from gauntlet.mixes import ChaterMix, PredictMix, WalrusMix
 from gauntlet.models import Model
 from gauntlet.text import nearest
 
@@ -39,6 +39,9 @@ class System:
     Each has a variable: `publisher` is also given by PUBLISHER_URL.
     """
 
+    address_variables: tuple[str, ...] = ()
+    """Variables that give the first address instead, the first of them that is set."""
+
     target_options: tuple[str, ...] = ()
     """What makes the reference target serve each of the addresses."""
 
@@ -62,6 +65,31 @@ SYSTEMS = {
                 Variable("EXPORT_RESULTS", key="export"),
                 Variable("BLOBS_NUM", options=("total_iterations",)),
                 Variable("MAX_THREADS", options=("num_users", "spawn_rate")),
+            ),
+        ),
+        System(
+            "chater",
+            ChaterMix,
+            "chater_flows.py",
+            "chater",
+            addresses=("chater",),
+            address_variables=("TARGET_HOST", "EATER_TARGET_HOST"),
+            # A demo without secrets and limits; the grid of half a second is the original's alone.
+            target_options=("--daily-limit", "0", "--answer-grid", "0s", "--slots", "0"),
+            variables=(
+                Variable("TEST_USER_EMAIL", key="email"),
+                Variable("TEST_PHOTO_PATH", key="photo.path"),
+                Variable("TEST_PHOTO_TYPE", key="photo.type"),
+                Variable("TEST_RECOMMENDATION_DAYS", key="recommendation_days"),
+                Variable("TEST_CUSTOM_DATE", key="custom_date"),
+                Variable("TEST_LANGUAGE_CODE", key="language"),
+                Variable("TEST_ALCOHOL_START", key="alcohol.start"),
+                Variable("TEST_ALCOHOL_END", key="alcohol.end"),
+                Variable("TEST_FEEDBACK_TEXT", key="feedback"),
+                Variable("TEST_AUTH_PROVIDER", key="sign_in.provider"),
+                Variable("TEST_AUTH_EMAIL", key="sign_in.email"),
+                Variable("TEST_AUTH_NAME", key="sign_in.name"),
+                Variable("TEST_AUTH_PROFILE_URL", key="sign_in.picture"),
             ),
         ),
     )

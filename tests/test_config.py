@@ -146,6 +146,7 @@ def test_all_that_is_shipped_is_right() -> None:
         *(f"environment {name}" for name in ("embedded", "k8s", "local", "production")),
         *(f"{name} mix" for name in SYSTEMS),
         *(f"{name} profile {profile}" for name in SYSTEMS for profile in PROFILES.split(", ")),
+        *(f"chater profile {profile}" for profile in ("low", "normal", "high")),
     }
     assert len(checked) == len(set(checked))
 
@@ -472,3 +473,19 @@ def test_what_is_embedded_protects_nothing(write: Write) -> None:
         "description: d\nprotected: true\ntargets: {predict: embedded}\n",
     )
     assert config.protected_by("embedded") is None
+
+
+def test_the_first_address_of_chater_has_two_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = SYSTEMS["chater"]
+    monkeypatch.delenv("TARGET_HOST", raising=False)
+    monkeypatch.setenv("EATER_TARGET_HOST", "http://second/")
+    assert config.given_addresses(system) == {"chater": "http://second"}
+    assert config.variable_of("chater") == "EATER_TARGET_HOST"
+    monkeypatch.setenv("TARGET_HOST", "http://first")
+    assert config.given_addresses(system) == {"chater": "http://first"}
+
+
+def test_the_address_in_the_cluster_is_that_of_environment_k8s_alone() -> None:
+    address = "http://chater-ui.chater-ui.svc.cluster.local:5000"
+    found = {name: config.load_environment(name).targets for name in config.environment_names()}
+    assert [name for name, one in found.items() if one.get("chater") == address] == ["k8s"]

@@ -15,6 +15,7 @@ import yaml
 from click.testing import CliRunner
 
 from gauntlet.cli import gauntlet
+from gauntlet.config import load_environment
 from tests.manifests import Manifest, faults, unknown_options, unknown_variables
 
 ROOT = Path(__file__).parents[1]
@@ -139,6 +140,20 @@ def test_a_planted_fault_is_found(fault: str) -> None:
 def test_the_job_that_is_followed_is_there() -> None:
     master = _of(rendered("smoke-job"), "Job", "locust-master")
     assert master["metadata"]["namespace"] == "gauntlet"
+
+
+def test_chater_finds_its_token_as_a_file_and_its_address_in_an_environment() -> None:
+    documents = rendered("chater-job")
+    settings = _config(documents)["data"]
+    folder, _, _ = settings["TEST_USER_TOKEN_FILE"].rpartition("/")
+    for job in ("locust-master", "locust-worker"):
+        pod = _of(documents, "Job", job)["spec"]["template"]["spec"]
+        (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "token")
+        assert mount["mountPath"] == folder and mount["readOnly"]
+    assert "TEST_USER_TOKEN" not in settings
+    locustfile = settings["LOCUST_LOCUSTFILE"].removeprefix("/home/locust/")
+    assert (ROOT / "locustfiles" / locustfile).is_file()
+    assert "chater" in load_environment(settings["LOCUST_ENVIRONMENT"]).targets
 
 
 # -- the image ---------------------------------------------------------------------------------

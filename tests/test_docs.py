@@ -24,9 +24,11 @@ import yaml
 
 import gauntlet
 from gauntlet import config, thresholds
+from gauntlet.clients import chater as chater_api
 from gauntlet.clients import predict
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
+from gauntlet.measure.outcomes import OWN
 from gauntlet.systems import SYSTEMS
 from gauntlet.units import format_duration
 from tests.e2e.support import ROOT, Ended, Process, free_port, wait_until
@@ -38,11 +40,18 @@ DESIGN = ROOT / "docs" / "design.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 
 AT_ONCE = 6
+OWN_CHATER = "http://localhost:5000"
 OWN_SERVICE = re.compile(r"http://localhost:(8000|30080|30987)\b")
 """Addresses in the documents at which a reader has a service; here a reference target has."""
 
 SHORTER = (
     ("-u 400 -r 100 -t 10m", "-u 4 -r 4 -t 3s"),
+    ("--users 50 --spawn-rate 5 --run-time 5m", "-u 4 -r 4 -t 3s"),
+    ("-u 20 -r 2 -t 5m", "-u 4 -r 4 -t 3s"),
+    ("-u 10 -r 2 -t 3m", "-u 4 -r 4 -t 3s"),
+    ("-u 30 -r 3 -t 10m", "-u 4 -r 4 -t 3s"),
+    ("-u 10 -r 10 -t 5m", "-u 4 -r 4 -t 3s"),
+    ("--port 5000", "--port 0"),
     ("-t 5s", "-t 3s"),
     ("< 2s", "< 60s"),
     ("rps >= 5/s", "rps >= 0.1/s"),
@@ -71,6 +80,9 @@ ELSEWHERE = {
         "tests/test_containers.py::test_a_service_says_nothing_that_is_unknown"
     ),
     "kubectl apply -k k8s/overlays/smoke-job": (
+        "tests/test_containers.py::test_an_overlay_has_no_faults"
+    ),
+    "kubectl apply -k k8s/overlays/chater-job": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
     ),
     "kubectl -n gauntlet logs --follow job/locust-master": (
@@ -149,11 +161,17 @@ def named(document: Path, heading: str) -> list[str]:
 
 
 HEADINGS = re.findall(r"^### (.+)$", ORIGINALS.read_text(), re.MULTILINE)
-RUNNABLE = [*rows("Commands and options"), *rows("Deployment"), *rows("Walrus: commands")]
+RUNNABLE = [
+    *rows("Commands and options"),
+    *rows("Deployment"),
+    *rows("Walrus: commands"),
+    *rows("Chater: commands"),
+]
 KEYS = [
     *rows("Configuration keys"),
     *rows("Figures of the quick benchmark"),
     *rows("Walrus: settings"),
+    *rows("Chater: settings"),
 ]
 WALRUS = "BLOBS_NUM=5 MAX_THREADS=8 locust -f locustfiles/walrus_blobs.py --headless"
 TYPED = [command for command in commands(*DOCUMENTS) if command not in ELSEWHERE]
@@ -218,6 +236,9 @@ class Stage:
         mix = yaml.safe_load((folder / "profiles/predict/mix.yaml").read_text())
         lay_out(folder)
         (folder / "profiles/predict/mix.yaml").write_text(yaml.safe_dump(mix | SMALL))
+        chater = yaml.safe_load((folder / "profiles/chater/mix.yaml").read_text())
+        quick = chater | {"wait": "20ms-50ms", "photo": {"size": [40, 30], "count": 2}}
+        (folder / "profiles/chater/mix.yaml").write_text(yaml.safe_dump(quick))
         for profile in [*folder.glob("profiles/*.yaml"), *folder.glob("profiles/*/*.yaml")]:
             if profile.stem != "mix" and profile.parent.name != "environments":
                 shorten(profile)
@@ -225,6 +246,12 @@ class Stage:
         self._waiting: list[str] = []
         self._running: dict[str, Process] = {}
         self._ended: dict[str, Ended] = {}
+        self.chater = OWN_CHATER
+        chater_service = self.start(
+            "gauntlet target chater --port 0 --daily-limit 0 --answer-grid 0s --slots 0"
+        )
+        chater_service.wait_for("ready http://")
+        self.chater = chater_service.output.split()[1]
         service = self.start("gauntlet target predict --port 0")
         service.wait_for("ready http://")
         self.address = service.output.split()[1]
@@ -243,6 +270,7 @@ class Stage:
             "LOCUST_MASTER_BIND_HOST": "127.0.0.1",
         } | (variables or self.ports())
         label = f"command-{len(self._processes)}"
+        command = command.replace(OWN_CHATER, self.chater)
         process = Process(["bash", "-c", f"set -eu; {command}"], self.folder, label, variables)
         self._processes.append(process)
         return process
@@ -407,6 +435,10 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
         "Walrus: settings",
         "Walrus: result file",
         "Walrus: console",
+        "Chater: commands",
+        "Chater: settings",
+        "Chater: budgets",
+        "Chater: statistics names",
     ]
 
 
@@ -463,6 +495,68 @@ def test_the_variables_of_walrus_are_those_of_the_code() -> None:
     addresses = [config.variable_of(name) for name in system.addresses]
     secrets = ["WALRUS_JWT_SECRET", "WALRUS_JWT_SECRET_FILE"]
     assert sorted(told) == sorted([*addresses, *(one.name for one in system.variables), *secrets])
+
+
+def test_the_variables_of_chater_are_those_of_the_code() -> None:
+    told = {
+        name: row[1].strip("`").split("`, `")
+        for row in table(ROOT / "docs/chater.md", "Variables")
+        for name in re.findall(r"`(\w+)`", row[0])
+    }
+    system = SYSTEMS["chater"]
+    for variable in system.variables:
+        assert variable.key in told.pop(variable.name)
+    secrets = [
+        f"{name}{end}"
+        for name in ("TEST_USER_TOKEN", "EATER_SECRET_KEY", "TEST_AUTH_TOKEN")
+        for end in ("", "_FILE")
+    ]
+    assert sorted(told) == sorted([*system.address_variables, *secrets])
+
+
+def test_the_classes_of_chater_are_those_of_the_code() -> None:
+    found = table(ROOT / "docs/chater.md", "What is right")
+    told = [name for row in found for name in re.findall(r"`([^`]+)`", row[0])]
+    assert sorted(told) == sorted(OWN["chater"])
+
+
+def test_the_tags_of_chater_are_those_of_the_code() -> None:
+    told = {
+        (row[0].strip("`"), name)
+        for row in table(ROOT / "docs/chater.md", "Tasks")
+        for name in re.findall(r"`(\w+)`", row[1])
+    }
+    script = """
+import locust, json
+from users.chater import ChaterUser
+print(json.dumps([[*task.locust_tag_set, task.__name__] for task in ChaterUser.tasks]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, timeout=60
+    )
+    assert told == {(tag, name) for tag, name in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("row", rows("Chater: budgets"), ids=str)
+def test_a_budget_of_chater_judges_every_profile_of_its_own(row: Row) -> None:
+    system = SYSTEMS["chater"]
+    for name in config.profile_names(system):
+        rules = {rule.text for rule in config.load_profile(name, system).thresholds}
+        assert row.ours in rules, name
+
+
+def test_the_spike_of_chater_is_that_of_the_original() -> None:
+    phases = config.load_profile("spike", SYSTEMS["chater"]).phases
+    assert [(one.users, one.spawn_rate, one.duration) for one in phases] == [
+        (10, 10, 120),
+        (100, 50, 300),
+    ]
+
+
+def test_the_statistics_names_of_chater_are_the_original_ones() -> None:
+    found = rows("Chater: statistics names")
+    names = [call.name for call in chater_api.CALLS]
+    assert [row.ours for row in found] == [row.original.strip("`") for row in found] == names
 
 
 def test_the_statistics_names_are_the_original_ones() -> None:

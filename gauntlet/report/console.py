@@ -84,15 +84,20 @@ def _seconds(statistics: Statistics, key: str) -> str:
 def _endpoints(record: RunRecord) -> list[Text]:
     if not record.endpoints:
         return []
-    width = max(len("Endpoints:"), *(len(f"{one.method} {one.name}") for one in record.endpoints))
+    width = max(len("Endpoints:"), *(len(_name(one)) for one in record.endpoints))
     text = [
         Text(f"{'Endpoints:':<{width + 2}} {'requests':>9} {'failed':>7} {'P50':>9} {'P95':>9}")
     ]
     for one in record.endpoints:
-        name = f"{one.method} {one.name}"
+        name = _name(one)
         times = f"{_seconds(one, 'p50'):>9} {_seconds(one, 'p95'):>9}"
         text.append(Text(f"  {name:<{width}} {one.requests:>9} {one.failures:>7} {times}"))
     return [*text, Text("")]
+
+
+def _name(one: Statistics) -> str:
+    """Method and name, the method once."""
+    return one.name if one.name.startswith(f"{one.method} ") else f"{one.method} {one.name}"
 
 
 def _servers(record: RunRecord) -> list[Text]:
@@ -126,7 +131,7 @@ def _failures(record: RunRecord) -> list[Text]:
     classes = [_classes("by class", record.total)] if record.total.outcomes else []
     if len(record.endpoints) > 1:
         wrong = [one for one in record.endpoints if one.outcomes]
-        classes += [_classes(f"  {one.method} {one.name}", one) for one in wrong]
+        classes += [_classes(f"  {_name(one)}", one) for one in wrong]
     return [Text("Failures:"), *text, *classes, Text("")] if text else []
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gauntlet.commands import Group
+from gauntlet.targets._chater_options import chater_options
 from gauntlet.targets._options import (
     duration_option,
     http_faults,
@@ -108,5 +109,25 @@ def walrus(**options: Any) -> None:
 
     serve.require_http("walrus")
     from gauntlet.targets._walrus_launch import launch
+
+    launch(make_faults(options), options)
+
+
+@target.command()
+@serving(5000)
+@chater_options
+@http_faults
+@seeded
+def chater(**options: Any) -> None:
+    """The HTTP API of Chater: protobuf messages behind bearer tokens.
+
+    Tokens are signed with EATER_SECRET_KEY, or with the content of the file that
+    EATER_SECRET_KEY_FILE names. Without either the target makes a secret for itself and tells it
+    at /__secret.
+    """
+    from gauntlet.targets import serve
+
+    serve.require_http("chater")
+    from gauntlet.targets._chater_launch import launch
 
     launch(make_faults(options), options)

@@ -291,7 +291,7 @@ def test_a_locustfile_with_a_system_that_is_none(lab: Lab, target: Target) -> No
     ended = lab.run("-t", "2s", "--host", target.address, file=lab.write("own.py", text))
     (line,) = ended.mistakes
     check(lab, target, ended, line)
-    assert line.startswith("system: expected one of predict")
+    assert line.startswith("system: expected one of chater")
     assert line.endswith(", got 'predcit'; did you mean predict?")
 
 

@@ -165,7 +165,7 @@ def test_init_overwrites_nothing(lab: Lab) -> None:
         ),
         pytest.param(
             ["run", "predcit", "-p", "smoke"],
-            "system: expected one of predict",
+            "system: expected one of chater",
             "'predcit'; did you mean predict?",
             id="system",
         ),

@@ -1,0 +1,71 @@
+"""How many steps of the full flow does a CPU-second of the generator make?
+
+    make bench-chater
+
+ChaterUser (every answer parsed and made sense of, verdict and reports on) next to a plain
+FastHttpUser that sends the same flow with protobuf and one picture, and checks nothing: interleaved
+in one run, the generator pinned to one core and the reference target to the other, median of five.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.pinned import generator, target
+
+ROUNDS = 5
+SECONDS = 6
+"""Of load; the first and the last moments are not counted."""
+USERS = 20
+WHO = {
+    "plain": "FastHttpUser with protobuf, one picture, no check",
+    "ours": "ChaterUser: unique pictures, every answer checked, verdict and reports on",
+}
+_MIX = """
+weights: {full_flow: 1, custom_date_query: 0, set_language: 0, alcohol_latest: 0, alcohol_range: 0,
+  submit_feedback: 0, eater_auth: 0, get_food_health_level: 0}
+wait: 0s
+"""
+_SECRET = "a secret of the bench, longer than 32 bytes"
+_QUICK = [
+    *("--daily-limit", "0", "--answer-grid", "0s", "--slots", "0"),
+    *("--photo-time", "0s", "--recommendation-time", "0s", "--work-time", "0s"),
+]
+
+
+def main() -> None:
+    """Print the table, as benchmarks/README.md holds it."""
+    root = Path(__file__).resolve().parent.parent
+    rates: dict[str, list[float]] = {who: [] for who in WHO}
+    os.environ["EATER_SECRET_KEY"] = _SECRET
+    with tempfile.TemporaryDirectory() as folder, target("chater", *_QUICK) as address:
+        mix = Path(folder) / "profiles" / "chater" / "mix.yaml"
+        mix.parent.mkdir(parents=True)
+        mix.write_text(_MIX)
+        for number in range(ROUNDS):
+            for who in WHO:
+                rates[who].append(measure(who, address, root, Path(folder)))
+            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+    print("| generator | steps per CPU-second | CPU µs per step | ChaterUser to it |")
+    print("|---|---|---|---|")
+    for who, label in WHO.items():
+        rate = statistics.median(rates[who])
+        pairs = zip(rates["ours"], rates[who], strict=True)
+        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+        print(f"| {label} | {rate:.0f} | {1e6 / rate:.0f} | {ratio:.2f} |")
+
+
+def measure(who: str, address: str, root: Path, folder: Path) -> float:
+    """Steps per CPU-second of one short run."""
+    command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/chater_users.py")]
+    command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
+    command += ["-t", f"{SECONDS}s", "--host", address]
+    variables = {"BENCH_USER": who, "BENCH_SECONDS": str(SECONDS - 1), "PYTHONPATH": str(root)}
+    found = generator(command, folder, **variables)
+    return float(found["steps"]) / float(found["cpu"])
+
+
+if __name__ == "__main__":
+    main()
