@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gauntlet.commands import Group
+from gauntlet.targets._image_cloud_launch import image_cloud_options
 from gauntlet.targets._options import (
     duration_option,
     http_faults,
@@ -110,3 +111,13 @@ def walrus(**options: Any) -> None:
     from gauntlet.targets._walrus_launch import launch
 
     launch(make_faults(options), options)
+
+
+@target.command("image-cloud")
+@image_cloud_options
+@seeded
+def image_cloud(**options: Any) -> None:
+    """Nodes of the image cloud: encryption of pictures over UDP."""
+    from gauntlet.targets._image_cloud_launch import launch
+
+    launch(options)

@@ -175,6 +175,11 @@ class Assembly:
         return len(self._partials)
 
     @property
+    def partials(self) -> list[Partial]:
+        """All messages, the oldest first."""
+        return list(self._partials.values())
+
+    @property
     def held(self) -> int:
         """Bytes of all pieces."""
         return self._held
@@ -194,6 +199,15 @@ class Assembly:
         self._held += partial.size - before
         self._make_room(key, now)
         return partial
+
+    def get(self, key: Any) -> Partial | None:
+        """A message, if it is kept."""
+        return self._partials.get(key)
+
+    def put(self, key: Any, partial: Partial) -> None:
+        """Take over a message that another assembly began."""
+        self._partials[key] = partial
+        self._held += partial.size
 
     def drop(self, key: Any) -> None:
         """Forget a message."""
