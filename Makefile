@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus lock wheel clean
+.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus bench-images lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ bench-measure: setup  ## what the measurement costs per request
 
 bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.walrus
+
+bench-images: setup  ## CPU per picture of the image cloud's client, its codecs, and loss
+	$(BIN)/python -m benchmarks.images
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

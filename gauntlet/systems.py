@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gauntlet.errors import UsageError
-from gauntlet.mixes import PredictMix, WalrusMix
+from gauntlet.mixes import ImageCloudMix, PredictMix, WalrusMix
 from gauntlet.models import Model
 from gauntlet.text import nearest
 
@@ -44,6 +44,15 @@ class System:
 
     variables: tuple[Variable, ...] = ()
 
+    servers: int = 0
+    """Servers that the reference target starts, where a host is a list of them.
+
+    Such a host is written `udp://HOST:PORT,HOST:PORT`.
+    """
+
+    settings: str = ""
+    """The variable that names a file of settings in the original tester's form."""
+
 
 SYSTEMS = {
     system.name: system
@@ -62,6 +71,20 @@ SYSTEMS = {
                 Variable("EXPORT_RESULTS", key="export"),
                 Variable("BLOBS_NUM", options=("total_iterations",)),
                 Variable("MAX_THREADS", options=("num_users", "spawn_rate")),
+            ),
+        ),
+        System(
+            "image_cloud",
+            ImageCloudMix,
+            "image_cloud_roundtrip.py",
+            "image-cloud",
+            schemes=("udp",),
+            target_options=("--nodes", "3", "--pacing", "2ms"),
+            servers=3,
+            settings="IMAGE_CLOUD_CONFIG",
+            variables=(
+                Variable("IMAGE_CLOUD_KEEP", key="output.keep"),
+                Variable("IMAGE_CLOUD_PROCESS", key="processes.only"),
             ),
         ),
     )

@@ -1,6 +1,7 @@
 """What the users of each system do: the models of `profiles/<system>/mix.yaml`."""
 
+from gauntlet.mixes.image_cloud import ImageCloudMix
 from gauntlet.mixes.predict import PredictMix
 from gauntlet.mixes.walrus import WalrusMix
 
-__all__ = ["PredictMix", "WalrusMix"]
+__all__ = ["ImageCloudMix", "PredictMix", "WalrusMix"]

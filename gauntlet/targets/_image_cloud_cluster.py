@@ -67,11 +67,6 @@ class Cluster:
 
         return min(alive, key=rank)
 
-    def lose(self, node: int) -> None:
-        """A node did not answer: it counts as failed until it is heard again."""
-        if node in self._peers:
-            self._peers[node].heard = float("-inf")
-
     def sent(self, node: int, count: int = 1) -> None:
         """A request went to a node, or (-1) came back: its heartbeats tell of it only later."""
         self._out[node] += count

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from gauntlet.commands import Group
-from gauntlet.targets._image_cloud_launch import image_cloud_options
+from gauntlet.targets._image_cloud_options import image_cloud_options
 from gauntlet.targets._options import (
     duration_option,
     http_faults,

@@ -258,10 +258,10 @@ def _wait(
             return False
         for worker in workers:
             if worker.sentinel in ready:
+                worker.join()
                 if worker in expendable and len(workers) > 1:
                     workers = [one for one in workers if one is not worker]
                     continue
-                worker.join()
                 raise WorkerDied(f"{worker.name} ended unasked (exit code {worker.exitcode})")
         if reader in ready:
             return True

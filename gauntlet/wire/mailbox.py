@@ -13,7 +13,7 @@ arguments, in seconds.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -41,7 +41,7 @@ class PiecesMissing(Exception):
     """Pieces of an answer did not come, although they were asked for."""
 
     def __init__(self, missing: int, total: int, rounds: int) -> None:
-        self.missing, self.total = missing, total
+        self.missing, self.total, self.rounds = missing, total, rounds
         super().__init__(f"missing {missing}/{total} chunks after {rounds} retries")
 
 
@@ -84,6 +84,10 @@ class Tally:
     recovered: int = 0
     """Pieces that came after such a request."""
 
+    def copy(self) -> "Tally":
+        """The counts as they are now."""
+        return replace(self)
+
 
 class Mailbox:
     """The receiving side of one socket; one request at a time."""
@@ -100,6 +104,11 @@ class Mailbox:
         self._request_id, self._kind = "", ""
         self._began = self._last = 0.0
         self._first: float | None = None
+
+    @property
+    def rounds(self) -> int:
+        """How often pieces of the answer that is awaited were asked for again."""
+        return max((partial.rounds for partial in self._partials), default=0)
 
     @property
     def held(self) -> int:
@@ -172,7 +181,7 @@ class Mailbox:
             self._forget(chunk_id)
             self.tally.late += 1
             return None
-        is_ours = told is not None or (known is not None and known.pieces.get(0) is not None)
+        is_ours = told is not None or self._ours.get(chunk_id) is not None
         table = self._ours if is_ours else self._unknown
         if is_ours and known is not None and self._ours.get(chunk_id) is None:
             self._unknown.drop(chunk_id)

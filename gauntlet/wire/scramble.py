@@ -178,6 +178,11 @@ def order(seed: int, count: int) -> Order:
     return _cache.get(seed, count)
 
 
+def warm(seed: int, count: int) -> None:
+    """Make the orders before somebody waits for them."""
+    _inverse(seed, count)
+
+
 def _inverse(seed: int, count: int) -> Order:
     return _cache.get(seed, count, inverse=True)
 
