@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.support import ROOT, Ended, Json, Lab, Process, read_record, wait_until
+from tests.e2e.support import ROOT, Ended, Json, Lab, Process, free_port, read_record, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -65,8 +65,10 @@ def cloud(lab: Lab) -> Cloud:
 def test_a_run_against_its_own_nodes_tells_each_server_apart(cloud: Cloud) -> None:
     """Both tasks; each picture verified; figures per server add up, with workers as well."""
     cloud.mix(weights={"encrypt": 2, "decrypt": 1})
+    port = str(free_port())
+    meeting = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
     tasks = ("--processes", "2", "-u", "4", "-r", "4", "--total-iterations", "40", "--seed", "3")
-    ended = cloud.run(*tasks)
+    ended = cloud.run(*tasks, **meeting)
     assert ended.code == 0, ended.errors
     record, rows = cloud.lab.record, cloud.images
     names = {one["name"]: one for one in record["endpoints"]}
@@ -101,7 +103,9 @@ def test_the_whole_of_the_originals_flow(cloud: Cloud) -> None:
     run = (*GAUNTLET, "run", "image-cloud", "--config", "config.json")
     stale = cloud.lab.write("output/encrypted/encrypted_9_9.png", "of an earlier run")
     other = cloud.lab.write("output/encrypted/notes.txt", "mine")
-    ended = cloud.lab.start(*run, "--full").end()
+    port = str(free_port())
+    meeting = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
+    ended = cloud.lab.start(*run, "--full", variables=meeting).end()
     assert ended.code == 0, f"{ended.output}\n{ended.errors}"
     assert "--processes" in ended.output or psutil.cpu_count() == 1
     output = cloud.lab.folder / "output"
