@@ -5,6 +5,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus lock wheel clean
 .PHONY: proto proto-check bench-chater
+.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus bench-images lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -75,6 +76,8 @@ bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 
 bench-chater: setup  ## steps of Chater's flow per CPU-second next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.chater
+bench-images: setup  ## CPU per picture of the image cloud's client, its codecs, and loss
+	$(BIN)/python -m benchmarks.images
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

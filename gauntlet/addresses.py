@@ -15,6 +15,7 @@ from gauntlet import config
 from gauntlet.errors import UsageError
 from gauntlet.models import EMBEDDED
 from gauntlet.systems import System
+from gauntlet.text import shown
 
 _HOST = re.compile(r"[^\s/?#@<>\[\]\\^`{|}%\"]+(%\S+)?")
 """A name or an IP address, of IPv6 perhaps with a zone."""
@@ -27,7 +28,15 @@ def check_address(
     address: str, system: System | None, allow_protected: bool, where: str = "host"
 ) -> None:
     """UsageError where load on `address` is not to be, or cannot be, made."""
+    if system is not None and system.servers:
+        for server in check_servers(address, system, where):
+            _check_allowed(f"{system.schemes[0]}://{server}", allow_protected, where)
+        return
     check_form(address, system, where)
+    _check_allowed(address, allow_protected, where)
+
+
+def _check_allowed(address: str, allow_protected: bool, where: str) -> None:
     guardian = config.protected_by(address)
     if guardian and not allow_protected:
         raise UsageError(
@@ -38,6 +47,9 @@ def check_address(
 
 def check_form(address: str, system: System | None, where: str = "host") -> None:
     """UsageError where this is no address, or one that must not be shown to anybody."""
+    if system is not None and system.servers:
+        check_servers(address, system, where)
+        return
     schemes = system.schemes if system else ()
     if "@" in address:
         raise UsageError(
@@ -46,6 +58,41 @@ def check_form(address: str, system: System | None, where: str = "host") -> None
         )
     if schemes and not _is_address(address, schemes):
         raise UsageError(f"{where}: expected an address such as {schemes[0]}://…, got {address!r}")
+
+
+def servers(host: str) -> list[str]:
+    """The servers of a host that is a list, each as HOST:PORT, in their order."""
+    bare = host.partition("://")[2] if "://" in host else host
+    return list(dict.fromkeys(one.strip().strip("/") for one in bare.split(",") if one.strip()))
+
+
+def joined(system: System, addresses: Sequence[str]) -> str:
+    """What Locust calls the host: the first address, or a list of all servers."""
+    if not system.servers:
+        return addresses[0]
+    bare = ",".join(address.partition("://")[2] for address in addresses)
+    return f"{system.schemes[0]}://{bare}"
+
+
+def check_servers(address: str, system: System, where: str = "host") -> list[str]:
+    """The servers of a list; UsageError where it is none."""
+    scheme = system.schemes[0]
+    found = servers(address)
+    if "@" in address or not found or not address.startswith(f"{scheme}://"):
+        raise UsageError(
+            f"{where}: expected servers such as {scheme}://HOST:PORT,HOST:PORT, "
+            f"got {_without_user(address)}"
+        )
+    for server in found:
+        single = f"{scheme}://{server}"
+        if not _is_address(single, system.schemes) or not server.rpartition(":")[2].isdecimal():
+            raise UsageError(f"{where}: expected servers as HOST:PORT, got {shown(server)}")
+    return found
+
+
+def _without_user(address: str) -> str:
+    """The address for a message; what may be a password is left out."""
+    return "one with user or password" if "@" in address else shown(address)
 
 
 def _is_address(text: str, schemes: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ gauntlet run SYSTEM      build the equivalent locust command, print it and becom
 gauntlet list            environments, profiles with their numbers, systems
 gauntlet check           validate every YAML file
 gauntlet target NAME     a reference target, with faults that can be switched on
+gauntlet make-images     the image cloud's test pictures; verify-images DIR, analyze-images DIR
 gauntlet init DIR        a locustfile and the profiles, to make your own
 """
 
@@ -19,7 +20,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import __version__, config, curves, scaffold
+from gauntlet import __version__, config, curves, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.commands import Group, enter
@@ -41,6 +42,12 @@ def gauntlet() -> None:
 
 
 gauntlet.add_command(target)
+for _command in (
+    image_commands.make_images,
+    image_commands.verify_images,
+    image_commands.analyze_images,
+):
+    gauntlet.add_command(_command)
 
 
 @gauntlet.command(
@@ -57,17 +64,38 @@ gauntlet.add_command(target)
     default="headless",
     help="headless (default) or web, which opens Locust's page on port 8089.",
 )
+@click.option("--config", "settings", metavar="FILE", help="image-cloud: a config.json.")
+@click.option(
+    "--only-process", type=click.IntRange(1), metavar="N", help="image-cloud: run this one alone."
+)
+@click.option("--full", is_flag=True, help="image-cloud: clean, load, verify and analyse.")
 @click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
 def run(
+    context: click.Context,
     system: str,
     env: str | None,
     profile: str | None,
     url: str | None,
     mode: str,
+    settings: str | None,
+    only_process: int | None,
+    full: bool,
     locust_options: tuple[str, ...],
 ) -> None:
     """Run SYSTEM with Locust. Other options are handed on to locust as they are."""
     chosen = find_system(system)
+    given: dict[str, str] = {}
+    if chosen.settings:
+        given = image_commands.variables(settings, only_process, full)
+        os.environ.update(given)
+        locust_options += tuple(image_commands.processes(settings, only_process, locust_options))
+    elif only_process is not None or full:
+        raise UsageError(f"--only-process, --full: expected image-cloud, got {chosen.name}")
+    elif settings is not None:
+        locust_options += ("--config", settings)  # a file of Locust's own options
+    if full and mode != "headless":
+        raise UsageError("--full: expected --mode headless with it, got another")
     if mode not in ("headless", "web"):
         hint = nearest(mode, ["headless", "web"])
         raise UsageError(f"--mode: expected headless or web, got {mode!r}{hint}")
@@ -85,8 +113,10 @@ def run(
     command += ["--environment", env] if env else []
     command += ["--host", url] if url else []
     command += locust_options
-    _say(command, chosen, url, err="--json" in locust_options)
+    _say(command, chosen, url, err="--json" in locust_options, variables=given)
     sys.stdout.flush()
+    if full:
+        context.exit(image_commands.run_fully(command))
     os.execv(sys.executable, [sys.executable, "-m", *command])
 
 
@@ -230,14 +260,21 @@ def init(folder: Path) -> None:
     )
 
 
-def _say(command: list[str], system: System, url: str | None, err: bool) -> None:
+def _say(
+    command: list[str],
+    system: System,
+    url: str | None,
+    err: bool,
+    variables: Mapping[str, str] | None = None,
+) -> None:
     """Print a command line; one with a password in an address is refused, not shown."""
     if url is not None:
         check_form(url, system, "--url")
     for word in command:
         if _HAS_USER.search(word):
             check_form(word, None)
-    click.echo(shlex.join(command), err=err)
+    given = [f"{name}={shlex.quote(text)}" for name, text in (variables or {}).items()]
+    click.echo(" ".join([*given, shlex.join(command)]), err=err)
 
 
 def _told(target: str | Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gauntlet import image_config
 from gauntlet.documents import Document, dotted, read, validate
 from gauntlet.errors import UsageError, gathering
 from gauntlet.explain import Location
@@ -72,13 +73,15 @@ def load_mix(system: System) -> Model:
     if path is None:
         raise UsageError(f"profiles/{system.name}/{MIX}.yaml: expected this file, got nothing")
     document = read(path)
+    if system.settings and (settings := _variable(system.settings)):
+        image_config.read(settings).lay_on(document)
     for variable in system.variables:
         if variable.key and (text := _variable(variable.name)):
             document.put(tuple(variable.key.split(".")), text, variable.name)
     return validate(system.mix, document)
 
 
-def load_settings(system: System) -> tuple[Model, dict[str, int]]:
+def load_settings(system: System) -> tuple[Model, dict[str, Any]]:
     """The mix, and what variables say for Locust's options; mistakes of both at once."""
     mistakes: list[str] = []
     with gathering(mistakes):
@@ -86,13 +89,18 @@ def load_settings(system: System) -> tuple[Model, dict[str, int]]:
     with gathering(mistakes):
         defaults = option_defaults(system)
     if mistakes:
-        raise UsageError(mistakes)
+        raise UsageError(dict.fromkeys(mistakes))
     return mix, defaults
 
 
-def option_defaults(system: System) -> dict[str, int]:
+def option_defaults(system: System) -> dict[str, Any]:
     """What the system's variables say for options of Locust that nobody gives."""
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
+    if system.settings and (settings := _variable(system.settings)):
+        only_one = any(
+            one.key == "processes.only" and _variable(one.name) for one in system.variables
+        )
+        found |= image_config.read(settings).option_defaults(only_one)
     mistakes: list[str] = []
     for name, _, options in system.variables:
         text = _variable(name) if options else ""

@@ -127,6 +127,8 @@ class Suite:
     def _number(self, **_: Any) -> None:
         """Give the run a number that goes to the workers: what comes late is told apart by it."""
         setattr(self._parsed, RUN, getattr(self._parsed, RUN, 0) + 1)
+        if self._judge is not None:
+            self._judge.count_iterations()
 
     def _start(self, **_: Any) -> None:
         if self._judge is not None:

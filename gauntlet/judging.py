@@ -85,6 +85,10 @@ class Judge:
         self._worker.prepare()
         self._preflight = preflight(self._environment, address, options.preflight)
 
+    def count_iterations(self) -> None:
+        """Let the run end after as many iterations as its options or its profile say."""
+        self._parsed.total_iterations = self._planner.total_iterations
+
     def hold(self) -> None:
         """A run is about to begin: no user comes before its payloads are made."""
         if shape := self._planner.shape:

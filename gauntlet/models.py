@@ -95,6 +95,8 @@ class Profile(Model):
     phases: Annotated[tuple[PhaseModel, ...], Field(strict=False)] = ()
     thresholds: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
     lost_workers: int = Field(default=0, ge=0)
+    iterations: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    """Tasks in all; the run ends when they are done. `--total-iterations` outranks it."""
 
     @property
     def curve(self) -> tuple[curves.Phase, ...]:
@@ -132,10 +134,14 @@ _ADDRESS = r"^(embedded|[a-z]+://\S+)$"
 
 
 def _address(text: str) -> str:
+    scheme, _, rest = text.partition("://")
+    listed = [f"{scheme}://{one}" for one in rest.split(",")] if scheme == "udp" else [text]
     try:
-        parts = urlsplit(text)
-        right = re.search(_ADDRESS, text) and (text == EMBEDDED or parts.hostname)
-        _ = parts.port
+        several = [urlsplit(one) for one in listed]
+        right = re.search(_ADDRESS, text) and (
+            text == EMBEDDED or all(one.hostname for one in several)
+        )
+        _ = [one.port for one in several]
     except ValueError:
         right = None
     if not right:
@@ -162,7 +168,8 @@ class Environment(Model):
         found: list[str] = []
         for target in self.targets.values():
             found += [target] if isinstance(target, str) else target.values()
-        return [address for address in found if address != EMBEDDED]
+        # Of a list of servers, `udp://HOST:PORT,HOST:PORT`, each is one.
+        return [one for address in found if address != EMBEDDED for one in address.split(",")]
 
 
 class Interval(Model):

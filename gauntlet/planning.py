@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from locust.env import Environment
 
 from gauntlet import config, options
-from gauntlet.addresses import Target, check_address, check_form, resolve, targets
+from gauntlet.addresses import Target, check_address, check_form, joined, resolve, targets
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import UsageError, gathering
 from gauntlet.report import files
@@ -52,6 +52,11 @@ class Planner:
         """The profile's shape that drives the users, if one does."""
         shape = self._environment.shape_class
         return shape if isinstance(shape, ProfileShape) else None
+
+    @property
+    def total_iterations(self) -> int | None:
+        """Iterations of the run that begins now: the option's, else the profile's."""
+        return self.options.total_iterations or (self.shape.plan.iterations if self.shape else None)
 
     def rules(self) -> list[Threshold]:
         """The profile's thresholds with those given by hand over them."""
@@ -107,10 +112,12 @@ class Planner:
         assert self.system is not None
         names = self.system.addresses
         self._embedded = EmbeddedTarget(
-            self.system.target, self.system.target_options, max(len(names), 1)
+            self.system.target,
+            self.system.target_options,
+            self.system.servers or max(len(names), 1),
         )
         if not names:
-            return Target(self._embedded.addresses[0], "embedded")
+            return Target(joined(self.system, self._embedded.addresses), "embedded")
         found = dict(zip(names, self._embedded.addresses, strict=True))
         return targets(self.system, found, "embedded")
 

@@ -36,7 +36,7 @@ from gauntlet.report.record import (
     threshold_result,
 )
 from gauntlet.thresholds import Check, Threshold, evaluate
-from gauntlet.verdict import Evidence, Judgement, Tally, judge
+from gauntlet.verdict import Evidence, Judgement, Tally, judge, naming_servers
 
 EARLY_S = 1.0
 """A run that ends by less than this before its plan is whole: the curve ticks once a second."""
@@ -143,7 +143,10 @@ class Run:
         if self._ledger is not None:
             self._ledger.finish()
         checks = self.checks()
-        judgement = judge(self._evidence(checks, lasted, stopped_early))
+        judgement = naming_servers(
+            judge(self._evidence(checks, lasted, stopped_early)),
+            [(one.server, one.requests, one.failures) for one in self.servers()],
+        )
         record = self._record(checks, judgement, lasted)
         files.write(record, self.folder)
         self._extras.write(self.folder)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from gauntlet.errors import UsageError
 from gauntlet.mixes import ChaterMix, PredictMix, WalrusMix
+from gauntlet.mixes import ImageCloudMix, PredictMix, WalrusMix
 from gauntlet.models import Model
 from gauntlet.text import nearest
 
@@ -46,6 +47,15 @@ class System:
     """What makes the reference target serve each of the addresses."""
 
     variables: tuple[Variable, ...] = ()
+
+    servers: int = 0
+    """Servers that the reference target starts, where a host is a list of them.
+
+    Such a host is written `udp://HOST:PORT,HOST:PORT`.
+    """
+
+    settings: str = ""
+    """The variable that names a file of settings in the original tester's form."""
 
 
 SYSTEMS = {
@@ -90,6 +100,17 @@ SYSTEMS = {
                 Variable("TEST_AUTH_EMAIL", key="sign_in.email"),
                 Variable("TEST_AUTH_NAME", key="sign_in.name"),
                 Variable("TEST_AUTH_PROFILE_URL", key="sign_in.picture"),
+            "image_cloud",
+            ImageCloudMix,
+            "image_cloud_roundtrip.py",
+            "image-cloud",
+            schemes=("udp",),
+            target_options=("--nodes", "3", "--pacing", "2ms"),
+            servers=3,
+            settings="IMAGE_CLOUD_CONFIG",
+            variables=(
+                Variable("IMAGE_CLOUD_KEEP", key="output.keep"),
+                Variable("IMAGE_CLOUD_PROCESS", key="processes.only"),
             ),
         ),
     )

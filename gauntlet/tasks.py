@@ -79,6 +79,7 @@ def _through_the_gate(
         gate.give_back(number)
         raise StopUser
     user._state = LOCUST_STATE_RUNNING
+    user.iteration = number  # type: ignore[attr-defined]  # for users who label what they do
     try:
         task = _begin(self, task, number, gate.cuts(number))
         execute(self, counting.task(number, task, self.tasks or user.tasks))

@@ -74,6 +74,24 @@ def judge(evidence: Evidence, final: bool = True) -> Judgement:
     return _without_thresholds(evidence)
 
 
+def naming_servers(judgement: Judgement, servers: Sequence[tuple[str, int, int]]) -> Judgement:
+    """A FAIL with the servers that failed more than the whole did, worst first.
+
+    `servers` are names with requests and failures; where there is one, there is nothing to tell.
+    """
+    requests = sum(one[1] for one in servers)
+    failures = sum(one[2] for one in servers)
+    if judgement.verdict is not Verdict.FAIL or not failures or len(servers) < 2:
+        return judgement
+    worse = [one for one in servers if one[1] and one[2] / one[1] > failures / requests]
+    worse.sort(key=lambda one: (-one[2] / one[1], one[0]))
+    named = tuple(
+        f"server {name}: {failed} of {counted(count, 'request')} failed"
+        for name, count, failed in worse
+    )
+    return Judgement(judgement.verdict, judgement.reasons + named, judgement.exit_code)
+
+
 def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     reasons = []
     if final and not evidence.requests:

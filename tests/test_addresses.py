@@ -7,7 +7,7 @@ import pytest
 from locust import User
 from locust.env import Environment
 
-from gauntlet.addresses import Target, check_address, resolve
+from gauntlet.addresses import Target, check_address, joined, resolve, servers
 from gauntlet.errors import UsageError
 from gauntlet.systems import SYSTEMS, System
 
@@ -315,3 +315,38 @@ def test_a_mistake_says_where_the_address_was_given() -> None:
     assert caught.value.mistakes == [
         "AGGREGATOR_URL: expected an address such as http://…, got 'nowhere'"
     ]
+
+
+IMAGE_CLOUD = SYSTEMS["image_cloud"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["udp://a:1", "udp://10.0.0.1:8001,10.0.0.2:8001", "udp://[::1]:8001,localhost:1"],
+)
+def test_a_list_of_servers_is_a_host(address: str) -> None:
+    check_address(address, IMAGE_CLOUD, allow_protected=False)
+    found = servers(address)
+    assert joined(IMAGE_CLOUD, [f"udp://{one}" for one in found]) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        pytest.param("http://a:1", "servers such as udp://HOST:PORT,HOST:PORT", id="http"),
+        pytest.param("udp://", "servers such as udp://HOST:PORT,HOST:PORT", id="nothing"),
+        pytest.param("udp://a:1,b", "servers as HOST:PORT, got 'b'", id="no port"),
+        pytest.param("udp://a:1,b:0", "servers as HOST:PORT, got 'b:0'", id="port 0"),
+        pytest.param("udp://a:1,b:99999", "servers as HOST:PORT, got", id="no such port"),
+        pytest.param("udp://x:secret@a:1", "servers such as udp://", id="a password"),
+        pytest.param(
+            "udp://a:1,api.example.com:443", "an address that is not protected", id="protected"
+        ),
+    ],
+)
+def test_a_wrong_list_of_servers_is_told(address: str, line: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_address(address, IMAGE_CLOUD, allow_protected=False)
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(f"host: expected {line}")
+    assert "secret" not in mistake

@@ -147,6 +147,7 @@ def test_all_that_is_shipped_is_right() -> None:
         *(f"{name} mix" for name in SYSTEMS),
         *(f"{name} profile {profile}" for name in SYSTEMS for profile in PROFILES.split(", ")),
         *(f"chater profile {profile}" for profile in ("low", "normal", "high")),
+        *(f"image_cloud profile {profile}" for profile in ("light", "heavy")),
     }
     assert len(checked) == len(set(checked))
 

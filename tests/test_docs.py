@@ -56,6 +56,7 @@ SHORTER = (
     ("< 2s", "< 60s"),
     ("rps >= 5/s", "rps >= 0.1/s"),
     ("--port 8000", "--port 0"),
+    ("--port 8001", "--port 0"),
 )
 SMALL = {"image_sizes": {"small": [64, 48], "large": [160, 120]}, "pictures": {"count": 2}}
 """Pictures that are made and sent for little work."""
@@ -87,6 +88,22 @@ ELSEWHERE = {
     ),
     "kubectl -n gauntlet logs --follow job/locust-master": (
         "tests/test_containers.py::test_the_job_that_is_followed_is_there"
+    ),
+    **{
+        f"gauntlet {command}": (
+            "tests/e2e/test_image_cloud.py::test_the_whole_of_the_originals_flow"
+        )
+        for command in (
+            "run image-cloud --config config.json",
+            "run image-cloud --config config.json --only-process 1",
+            "run image-cloud --config config.json --full",
+            "make-images --config config.json",
+            "verify-images output",
+            "analyze-images output",
+        )
+    },
+    "gauntlet run image-cloud --env local --profile smoke": (
+        "tests/e2e/test_image_cloud.py::test_a_node_that_is_killed_is_named_by_the_verdict"
     ),
     "gauntlet init mine": "tests/test_wheel.py::test_gauntlet_init_makes_a_folder_that_runs",
 }
@@ -172,8 +189,10 @@ KEYS = [
     *rows("Figures of the quick benchmark"),
     *rows("Walrus: settings"),
     *rows("Chater: settings"),
+    *rows("Image cloud: settings"),
 ]
 WALRUS = "BLOBS_NUM=5 MAX_THREADS=8 locust -f locustfiles/walrus_blobs.py --headless"
+IMAGES = "gauntlet run image-cloud --profile light --full"
 TYPED = [command for command in commands(*DOCUMENTS) if command not in ELSEWHERE]
 
 
@@ -209,6 +228,8 @@ def shorten(profile: Path) -> None:
         content["thresholds"] = [lenient(rule) for rule in content["thresholds"]]
     if "duration" in content:
         content |= {"users": 5, "spawn_rate": 5, "duration": "3s", "phases": []}
+    if "iterations" in content:
+        content |= {"iterations": 10, "duration": "5m"}  # ends when they are done
     profile.write_text(yaml.safe_dump(content))
 
 
@@ -239,6 +260,9 @@ class Stage:
         chater = yaml.safe_load((folder / "profiles/chater/mix.yaml").read_text())
         quick = chater | {"wait": "20ms-50ms", "photo": {"size": [40, 30], "count": 2}}
         (folder / "profiles/chater/mix.yaml").write_text(yaml.safe_dump(quick))
+        images = folder / "profiles/image_cloud/mix.yaml"
+        small = {"pictures": {"width": 64, "height": 48, "count": 2}}
+        images.write_text(yaml.safe_dump(yaml.safe_load(images.read_text()) | small))
         for profile in [*folder.glob("profiles/*.yaml"), *folder.glob("profiles/*/*.yaml")]:
             if profile.stem != "mix" and profile.parent.name != "environments":
                 shorten(profile)
@@ -394,7 +418,7 @@ def serve(stage: Stage, command: str) -> Ended:
     ports = stage.ports()
     process = stage.start(shortened(command, stage.address), **ports)
     if command.startswith("gauntlet target "):
-        process.wait_for("ready http://")
+        process.wait_for("ready ")
     else:
         process.wait_for("Starting web interface")
         page = look(f"http://127.0.0.1:{ports['LOCUST_WEB_PORT']}")
@@ -439,6 +463,10 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
         "Chater: settings",
         "Chater: budgets",
         "Chater: statistics names",
+        "Image cloud: commands",
+        "Image cloud: settings",
+        "Image cloud: files",
+        "Image cloud: keys",
     ]
 
 
@@ -487,6 +515,36 @@ def test_the_results_of_single_blobs_have_the_keys_of_the_original(stage: Stage)
 @pytest.mark.parametrize("row", rows("Walrus: console"), ids=str)
 def test_a_line_on_blobs_is_on_the_console(row: Row, stage: Stage) -> None:
     assert f"\n{row.ours}" in stage.ended(WALRUS).output
+
+
+@pytest.mark.parametrize("row", rows("Image cloud: commands"), ids=str)
+def test_a_command_on_images_is_run_by_a_test(row: Row) -> None:
+    assert row.ours in {*TYPED, *ELSEWHERE}
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("row", rows("Image cloud: files"), ids=str)
+def test_a_file_on_images_is_there(row: Row, stage: Stage) -> None:
+    assert stage.ended(IMAGES).code == 0, stage.ended(IMAGES).errors
+    assert (stage.folder / "output" / row.ours).is_file()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("row", rows("Image cloud: keys"), ids=str)
+def test_a_key_on_images_is_there(row: Row, stage: Stage) -> None:
+    assert stage.ended(IMAGES).code == 0, stage.ended(IMAGES).errors
+    name, *path, keys = row.ours.split(": ")
+    content = json.loads((stage.folder / "output" / "metrics" / name).read_text())
+    for part in path[0].split(".") if path else ():
+        many = list(content.values()) if isinstance(content, dict) else content
+        content = many[0] if part == "*" else content[part]
+    assert set(keys.split(", ")) <= set(content)
+
+
+def test_the_variables_of_the_image_cloud_are_those_of_the_code() -> None:
+    told = named(ROOT / "docs" / "image-cloud.md", "Settings of the original tester")
+    system = SYSTEMS["image_cloud"]
+    assert sorted(told) == sorted([system.settings, *(one.name for one in system.variables)])
 
 
 def test_the_variables_of_walrus_are_those_of_the_code() -> None:

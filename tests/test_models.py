@@ -145,7 +145,7 @@ def test_the_examples_of_this_file_are_right(load: Load) -> None:
             [
                 "f:1: users: expected this key, got nothing",
                 "f:2: user: expected one of description, users, spawn_rate, duration, phases, "
-                "thresholds, lost_workers, got 'user'; did you mean users?",
+                "thresholds, lost_workers, iterations, got 'user'; did you mean users?",
             ],
             id="a key misspelled",
         ),

@@ -7,7 +7,7 @@ import pytest
 
 from gauntlet.exitcodes import ExitCode
 from gauntlet.thresholds import Check, parse
-from gauntlet.verdict import Evidence, Judgement, Tally, Verdict, judge
+from gauntlet.verdict import Evidence, Judgement, Tally, Verdict, judge, naming_servers
 
 FINE = Evidence(requests=100, failures=0, user_errors=0, checks=(), planned=30.0, lasted=30.0)
 HELD = Check(parse("p95 < 2s"), 1.0, 100)
@@ -183,3 +183,24 @@ def test_a_running_load_is_not_held_against_its_own_plan(
 
 def test_a_verdict_reads_as_its_name() -> None:
     assert [str(verdict) for verdict in Verdict] == ["PASS", "FAIL", "INVALID"]
+
+
+def test_a_fail_names_the_servers_that_failed_more_than_the_whole() -> None:
+    failed = Judgement(Verdict.FAIL, ("broke",), ExitCode.THRESHOLD)
+    servers = [("one:1", 10, 1), ("two:1", 10, 9), ("three:1", 10, 10), ("idle:1", 0, 0)]
+    named = naming_servers(failed, servers)
+    assert named.reasons == (
+        "broke",
+        "server three:1: 10 of 10 requests failed",
+        "server two:1: 9 of 10 requests failed",
+    )
+    assert (named.verdict, named.exit_code) == (failed.verdict, failed.exit_code)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_servers_are_named_only_where_one_stands_out(verdict: Verdict) -> None:
+    judgement = Judgement(verdict, (), ExitCode.PASS)
+    for servers in ([("one:1", 10, 5)], [("one:1", 10, 5), ("two:1", 10, 5)], []):
+        assert naming_servers(judgement, servers) == judgement
+    if verdict is not Verdict.FAIL:
+        assert naming_servers(judgement, [("one:1", 9, 1), ("two:1", 9, 9)]) == judgement

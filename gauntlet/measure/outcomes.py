@@ -28,6 +28,13 @@ GENERAL = (
 """What can fail everywhere: classes beside the text, bounded in number whatever is answered."""
 
 OWN: dict[str, tuple[str, ...]] = {
+    "image_cloud": (
+        "packet loss",
+        "server error",
+        "metadata unreadable",
+        "wrong metadata",
+        "wrong pixels",
+    ),
     "predict": ("missing image", "unasked image", "wrong image"),
     "walrus": (
         "not found",

@@ -5,3 +5,8 @@ from gauntlet.mixes.predict import PredictMix
 from gauntlet.mixes.walrus import WalrusMix
 
 __all__ = ["ChaterMix", "PredictMix", "WalrusMix"]
+from gauntlet.mixes.image_cloud import ImageCloudMix
+from gauntlet.mixes.predict import PredictMix
+from gauntlet.mixes.walrus import WalrusMix
+
+__all__ = ["ImageCloudMix", "PredictMix", "WalrusMix"]

@@ -16,6 +16,7 @@ import click
 
 from gauntlet.commands import Group
 from gauntlet.targets._chater_options import chater_options
+from gauntlet.targets._image_cloud_options import image_cloud_options
 from gauntlet.targets._options import (
     duration_option,
     http_faults,
@@ -131,3 +132,11 @@ def chater(**options: Any) -> None:
     from gauntlet.targets._chater_launch import launch
 
     launch(make_faults(options), options)
+@target.command("image-cloud")
+@image_cloud_options
+@seeded
+def image_cloud(**options: Any) -> None:
+    """Nodes of the image cloud: encryption of pictures over UDP."""
+    from gauntlet.targets._image_cloud_launch import launch
+
+    launch(options)

@@ -69,6 +69,8 @@ class Site:
     listener: socket.socket
     work: Work
     workers: int = 1
+    expendable: bool = False
+    """Whether the target goes on without it, as a cluster does without one of its nodes."""
 
 
 def require_http(what: str) -> None:
@@ -140,14 +142,17 @@ def serve(sites: Sequence[Site], *, exit_with_parent: bool = False) -> None:
         reader, writer = _FORK.Pipe(duplex=False)
         workers: list[ForkProcess] = []
         try:
+            expendable: list[ForkProcess] = []
             for site in sites:
-                workers += [_start_worker(site, index, writer) for index in range(site.workers)]
+                own = [_start_worker(site, index, writer) for index in range(site.workers)]
+                workers += own
+                expendable += own if site.expendable else []
             for site in sites:
                 site.listener.close()
             if _all_up(workers, reader, stops):
                 for site in sites:
                     print(f"ready {site.address}", flush=True)
-                _wait(workers, stops)
+                _wait(workers, stops, expendable=expendable)
         except _ParentGone:
             for worker in workers:
                 worker.kill()
@@ -236,20 +241,27 @@ def _all_up(workers: Sequence[ForkProcess], reader: Connection, stops: _Stops) -
     return True
 
 
-def _wait(workers: Sequence[ForkProcess], stops: _Stops, reader: Connection | None = None) -> bool:
+def _wait(
+    workers: Sequence[ForkProcess],
+    stops: _Stops,
+    reader: Connection | None = None,
+    expendable: Sequence[ForkProcess] = (),
+) -> bool:
     """Wait until told to stop (False) or until `reader` has something (True).
 
-    Raises WorkerDied.
+    Raises WorkerDied, of those that are expendable with the last one.
     """
-    sentinels = [worker.sentinel for worker in workers]
     readers = [reader] if reader else []
     while True:
-        ready = wait([*stops.descriptors, *sentinels, *readers])
+        ready = wait([*stops.descriptors, *(one.sentinel for one in workers), *readers])
         if stops.told(ready):
             return False
         for worker in workers:
             if worker.sentinel in ready:
                 worker.join()
+                if worker in expendable and len(workers) > 1:
+                    workers = [one for one in workers if one is not worker]
+                    continue
                 raise WorkerDied(f"{worker.name} ended unasked (exit code {worker.exitcode})")
         if reader in ready:
             return True

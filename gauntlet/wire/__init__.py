@@ -1,0 +1,1 @@
+"""Codecs without I/O, shared by clients and reference targets."""
