@@ -3,9 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
-.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus lock wheel clean
-.PHONY: proto proto-check bench-chater
-.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus bench-images lock wheel clean
+.PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
+.PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gauntlet.errors import UsageError
-from gauntlet.mixes import ChaterMix, PredictMix, WalrusMix
-from gauntlet.mixes import ImageCloudMix, PredictMix, WalrusMix
+from gauntlet.mixes import ChaterMix, ImageCloudMix, PredictMix, WalrusMix
 from gauntlet.models import Model
 from gauntlet.text import nearest
 
@@ -100,6 +99,9 @@ SYSTEMS = {
                 Variable("TEST_AUTH_EMAIL", key="sign_in.email"),
                 Variable("TEST_AUTH_NAME", key="sign_in.name"),
                 Variable("TEST_AUTH_PROFILE_URL", key="sign_in.picture"),
+            ),
+        ),
+        System(
             "image_cloud",
             ImageCloudMix,
             "image_cloud_roundtrip.py",

@@ -1,12 +1,8 @@
 """What the users of each system do: the models of `profiles/<system>/mix.yaml`."""
 
 from gauntlet.mixes.chater import ChaterMix
-from gauntlet.mixes.predict import PredictMix
-from gauntlet.mixes.walrus import WalrusMix
-
-__all__ = ["ChaterMix", "PredictMix", "WalrusMix"]
 from gauntlet.mixes.image_cloud import ImageCloudMix
 from gauntlet.mixes.predict import PredictMix
 from gauntlet.mixes.walrus import WalrusMix
 
-__all__ = ["ImageCloudMix", "PredictMix", "WalrusMix"]
+__all__ = ["ChaterMix", "ImageCloudMix", "PredictMix", "WalrusMix"]

@@ -132,6 +132,8 @@ def chater(**options: Any) -> None:
     from gauntlet.targets._chater_launch import launch
 
     launch(make_faults(options), options)
+
+
 @target.command("image-cloud")
 @image_cloud_options
 @seeded
