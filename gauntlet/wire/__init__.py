@@ -1,0 +1,1 @@
+"""Codecs without I/O, shared by load clients and reference targets."""
