@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gauntlet.commands import Group
+from gauntlet.targets._file_options import file_server_options, launch_file_server
 from gauntlet.targets._options import (
     duration_option,
     http_faults,
@@ -110,3 +111,10 @@ def walrus(**options: Any) -> None:
     from gauntlet.targets._walrus_launch import launch
 
     launch(make_faults(options), options)
+
+
+@target.command("file-server")
+@file_server_options
+def file_server(**options: Any) -> None:
+    """The TCP file server: LIST, GET, UPLOAD, DELETE; says in the end what each worker served."""
+    launch_file_server(options)
