@@ -1,4 +1,4 @@
-"""One connection of the file server's reference target: commands in, answers out, in constant memory."""
+"""One connection of the file server's reference target: commands in, answers out, bounded memory."""
 
 import contextlib
 import socket
@@ -10,7 +10,7 @@ from threading import Lock
 
 from pybase64 import b64encode
 
-from gauntlet.targets._file_store import Refused, Store, Upload
+from gauntlet.targets._file_store import Full, Refused, Store, Upload
 from gauntlet.wire import file_protocol as wire
 
 PIECE_BYTES = 256 * 1024
@@ -112,7 +112,10 @@ class Connection:
                 if silent:
                     continue
                 for event in self._requests.feed(buffer, received):
-                    self._handle(event, uploads)
+                    try:
+                        self._handle(event, uploads)
+                    except Full as full:
+                        self._handle(wire.Broken(str(full)), uploads)
         if self._upload is not None:
             self._row.served(False)
 

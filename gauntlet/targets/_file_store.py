@@ -24,10 +24,15 @@ SPARE_BYTES = 1024 * MEGABYTE
 PREFIX = "gauntlet-files-"
 _HIDDEN = ".upload-"
 _BLOCK = 4 * MEGABYTE
+_NUMBERS = count()
 
 
 class Refused(Exception):
     """A name that is not served; the text is the answer's."""
+
+
+class Full(Exception):
+    """An upload that cannot be kept; the text is the answer's."""
 
 
 class Store:
@@ -36,11 +41,10 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        self._numbers = count()
 
     def names(self) -> list[str]:
         """What LIST shows: names with a dot in them that do not begin with one."""
-        return [name for name in os.listdir(self._descriptor) if "." in name[1:] and name[0] != "."]
+        return [name for name in self._entries() if "." in name[1:] and name[0] != "."]
 
     def open(self, name: str) -> tuple[BinaryIO, int]:
         """The file of that name, whatever its capitals, and its length."""
@@ -63,9 +67,12 @@ class Store:
     @contextlib.contextmanager
     def upload(self) -> Iterator["Upload"]:
         """A file that grows; it is gone at the end unless it was kept."""
-        name = f"{_HIDDEN}{os.getpid()}-{next(self._numbers)}"
+        name = f"{_HIDDEN}{os.getpid()}-{next(_NUMBERS)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        descriptor = os.open(name, flags, 0o644, dir_fd=self._descriptor)
+        try:
+            descriptor = os.open(name, flags, 0o644, dir_fd=self._descriptor)
+        except OSError as error:
+            raise Full(f"[Errno {error.errno}] {error.strerror}") from error
         upload = Upload(self._descriptor, name, descriptor)
         try:
             yield upload
@@ -74,6 +81,14 @@ class Store:
             if not upload.kept:
                 os.unlink(name, dir_fd=self._descriptor)
 
+    def _entries(self) -> list[str]:
+        # By a descriptor of its own: threads that read one would share its place in the folder.
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+
     def _find(self, name: str) -> str:
         """The entry that a name means: a plain file, its capitals aside."""
         if name in (".", "..") or "/" in name or "\\" in name or "\0" in name:
@@ -81,7 +96,7 @@ class Store:
             wrong = "[Errno 21] Is a directory: '.'" if name == "." else "name is not allowed"
             raise Refused(wrong)
         wanted = name.lower()
-        entries = () if wanted.startswith(".") else os.listdir(self._descriptor)
+        entries = () if wanted.startswith(".") else self._entries()
         entry = next((one for one in entries if one.lower() == wanted), None)
         if entry is None:
             raise Refused(f"[Errno 2] No such file or directory: {wanted!r}")
@@ -103,8 +118,11 @@ class Upload:
     def write(self, data: bytes) -> None:
         """Append."""
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise Full(f"[Errno {error.errno}] {error.strerror}") from error
 
     def keep(self, name: str) -> None:
         """Give the whole file its name, over one of the same name."""
