@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gauntlet.errors import UsageError
-from gauntlet.mixes import PredictMix, WalrusMix
+from gauntlet.mixes import FileServerMix, PredictMix, WalrusMix
 from gauntlet.models import Model
 from gauntlet.text import nearest
 
@@ -63,6 +63,14 @@ SYSTEMS = {
                 Variable("BLOBS_NUM", options=("total_iterations",)),
                 Variable("MAX_THREADS", options=("num_users", "spawn_rate")),
             ),
+        ),
+        System(
+            "file_server",
+            FileServerMix,
+            "file_server_mix.py",
+            "file-server",
+            schemes=("tcp",),
+            target_options=("--pool", "50", "--populate", "10,50,100"),
         ),
     )
 }

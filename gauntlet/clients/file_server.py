@@ -161,7 +161,7 @@ class FileClient:
     def __init__(
         self,
         address: tuple[str, int],
-        deadlines: Deadlines = Deadlines(),  # noqa: B008  # frozen
+        deadlines: Deadlines = Deadlines(),  # frozen
         watch: Watch | None = None,
     ) -> None:
         self._address, self._deadlines = address, deadlines

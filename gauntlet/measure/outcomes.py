@@ -40,6 +40,7 @@ OWN: dict[str, tuple[str, ...]] = {
         "too large",
         "forbidden",
     ),
+    "file_server": ("not found", "server error", "wrong name"),
 }
 """What can fail besides, by system."""
 

@@ -1,4 +1,4 @@
-"""Files to upload: unique, of any size in constant memory, their base64 and hashes known beforehand.
+"""Files to upload: unique, of any size in constant memory, base64 and hashes known beforehand.
 
     pool = FilePool.make(sizes=(10 * 1024 * 1024,), seed=7, stream=(worker,))
     file = pool.next(10 * 1024 * 1024)    # file.lines() go over the wire; file.md5 is its name

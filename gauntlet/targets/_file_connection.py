@@ -1,4 +1,4 @@
-"""One connection of the file server's reference target: commands in, answers out, bounded memory."""
+"""One connection of the reference file server: commands in, answers out, in bounded memory."""
 
 import contextlib
 import socket
