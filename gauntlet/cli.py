@@ -5,6 +5,8 @@ gauntlet list            environments, profiles with their numbers, systems
 gauntlet check           validate every YAML file
 gauntlet target NAME     a reference target, with faults that can be switched on
 gauntlet init DIR        a locustfile and the profiles, to make your own
+gauntlet file-server …   the file server's client as a command
+gauntlet matrix …        many runs over all combinations of dimensions
 """
 
 import json
@@ -24,6 +26,8 @@ from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
+from gauntlet.file_command import file_server
+from gauntlet.matrix.command import matrix
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -41,6 +45,8 @@ def gauntlet() -> None:
 
 
 gauntlet.add_command(target)
+gauntlet.add_command(file_server)
+gauntlet.add_command(matrix)
 
 
 @gauntlet.command(

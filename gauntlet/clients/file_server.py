@@ -87,7 +87,7 @@ _TEXTS = (
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds: until a connection stands, until its first answer begins, between two moves, in all."""
+    """Seconds until a connection stands, until the first answer begins, between moves, in all."""
 
     connect: float = 10.0
     handshake: float = 60.0

@@ -131,8 +131,11 @@ class Upload:
 
 
 @contextlib.contextmanager
-def folder_of(storage: str | None, megabytes: Sequence[int]) -> Iterator[Path]:
-    """The folder that was named, or one for the while: in memory if there is room."""
+def folder_of(storage: str | None, megabytes: Sequence[int], reserve: int = 0) -> Iterator[Path]:
+    """The folder that was named, or one for the while: in memory if there is room.
+
+    `megabytes` are the files to make; so much more is reserved for uploads.
+    """
     if storage is not None:
         try:
             Path(storage).mkdir(parents=True, exist_ok=True)
@@ -147,7 +150,7 @@ def folder_of(storage: str | None, megabytes: Sequence[int]) -> Iterator[Path]:
         yield Path(storage)
         return
     with tempfile.TemporaryDirectory(
-        prefix=PREFIX, dir=_memory(sum(megabytes)), ignore_cleanup_errors=True
+        prefix=PREFIX, dir=_memory(sum(megabytes) + reserve), ignore_cleanup_errors=True
     ) as made:
         _populate(Path(made), megabytes)
         yield Path(made)
