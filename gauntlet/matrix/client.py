@@ -3,8 +3,8 @@
     python -m gauntlet.matrix.client          started by the matrix, not by hand
 
 It reads JSON objects from standard input, a line each: the sizes of the uploads first, then an
-order per cell. It answers `ready` when all users of the order stand at the start, runs them at the line
-`go`, and answers with one line that tells of each. It ends when its standard input ends.
+order per cell. It answers `ready` when all users of the order stand at the start, runs them at the
+line `go`, and answers with one line that tells of each. It ends when its standard input ends.
 """
 
 import json
