@@ -21,16 +21,18 @@ Pool = Annotated[int, Field(ge=1, le=1000)]
 class Axes(Model):
     """The dimensions of the matrix."""
 
-    modes: Annotated[tuple[Mode, ...], Field(strict=False, min_length=1)]
-    operations: Annotated[tuple[Operation, ...], Field(strict=False, min_length=1)]
-    volumes: Annotated[tuple[Whole, ...], Field(strict=False, min_length=1)]
-    client_pools: Annotated[tuple[Pool, ...], Field(strict=False, min_length=1)]
-    server_pools: Annotated[tuple[Pool, ...], Field(strict=False, min_length=1)]
+    modes: Annotated[tuple[Mode, ...], Field(strict=False)]
+    operations: Annotated[tuple[Operation, ...], Field(strict=False)]
+    volumes: Annotated[tuple[Whole, ...], Field(strict=False)]
+    client_pools: Annotated[tuple[Pool, ...], Field(strict=False)]
+    server_pools: Annotated[tuple[Pool, ...], Field(strict=False)]
     cell_limit: Duration = 300.0
 
     @field_validator("modes", "operations", "volumes", "client_pools", "server_pools")
     @classmethod
     def _once(cls, values: tuple[object, ...]) -> tuple[object, ...]:
+        if not values:
+            raise ValueError("expected at least one value, got none")
         if len(set(values)) < len(values):
             raise ValueError(f"expected each value once, got {', '.join(map(str, values))}")
         return values

@@ -34,7 +34,7 @@ class FileServerMix(Model):
 
     weights: FileWeights
     wait: Literal["original"] | WaitTime
-    volumes: Annotated[tuple[Megabytes, ...], Field(strict=False, min_length=1)] = (10,)
+    volumes: Annotated[tuple[Megabytes, ...], Field(strict=False)] = (10,)
     """Sizes of uploads and downloads, each as likely as the others."""
     read: Literal["served", "own"] = "served"
     """What is downloaded: `file_<V>mb.bin` of the server, or an own upload."""
@@ -46,6 +46,8 @@ class FileServerMix(Model):
     @field_validator("volumes")
     @classmethod
     def _once(cls, volumes: tuple[int, ...]) -> tuple[int, ...]:
+        if not volumes:
+            raise ValueError("expected at least one volume, got none")
         if len(set(volumes)) < len(volumes):
             raise ValueError(f"expected each volume once, got {shown(list(volumes))}")
         return volumes
