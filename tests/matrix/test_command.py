@@ -1,4 +1,4 @@
-"""`gauntlet matrix file-server` narrowed: its rows, its files, killed and resumed, and its mistakes."""
+"""`gauntlet matrix file-server` narrowed: its rows and files, killed and resumed; its mistakes."""
 
 import csv
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import lab as lab  # noqa: PLC0414  # a fixture
+from tests.e2e.conftest import lab as lab  # a fixture
 from tests.e2e.support import Ended, Lab, wait_until_gone
 from tests.targets._files import file_server, worker_lines
 
