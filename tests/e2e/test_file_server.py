@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.support import ROOT, Ended, Json, Lab, Process, free_port, wait_until_gone
 from tests.e2e.test_web_runs import Page
 from tests.targets._files import FileServer, file_server, worker_lines
+from tests.targets.conftest import Ended as TargetEnded
 
 pytestmark = pytest.mark.e2e
 
@@ -44,7 +45,7 @@ def endpoints(record: Json) -> dict[str, Json]:
     return {one["name"]: one for one in record["endpoints"]}
 
 
-def total(ended: Ended) -> tuple[int, ...]:
+def total(ended: TargetEnded) -> tuple[int, ...]:
     """Connections, served and failed operations of all workers of a target."""
     return tuple(map(sum, zip(*worker_lines(ended.output), strict=True)))
 

@@ -1,0 +1,129 @@
+"""How fast do files move, in how much memory, and do others go on meanwhile?
+
+    make bench-files
+
+Our client against our target next to the baseline's client against the baseline's server, both in
+turns in one run: one client with 100 MB, 50 clients with 10 MB.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROUNDS = 3
+MEGABYTE = 1024 * 1024
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Case(NamedTuple):
+    """An operation, its clients and the size of each one's file."""
+
+    operation: str
+    clients: int
+    megabytes: int
+
+
+OURS = ("get", "get-md5", "upload", "upload-file")
+CASES = [Case(one, *load) for load in ((1, 100), (50, 10)) for one in OURS]
+
+
+@contextmanager
+def server(command: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """A server; its port, and its process, whose memory and children count."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline().split(":")[-1]), process.pid
+        finally:
+            process.terminate()
+
+
+def peak_of(pid: int) -> float:
+    """MiB at most in memory, of the process or of its only worker."""
+    peaks = [0.0]
+    for one in [pid, *map(int, _children(pid))]:
+        for line in Path(f"/proc/{one}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                peaks.append(int(line.split()[1]) / 1024)
+    return max(peaks)
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def measure(case: Case, ours: bool, folder: Path) -> dict[str, Any]:
+    """One fresh server and one run of clients."""
+    name = f"file_{case.megabytes}mb.bin"
+    if ours:
+        serve = [sys.executable, "-m", "gauntlet.targets", "file-server", "--base-port", "0"]
+        serve += ["--pool", str(case.clients), "--storage", str(folder)]
+        run, operation = "benchmarks.file_clients", case.operation
+    else:
+        serve = [sys.executable, "-m", "benchmarks.file_baseline", "server", str(folder)]
+        run, operation = "benchmarks.file_baseline", case.operation.partition("-")[0]
+    with server(serve) as (port, pid):
+        rest = [str(port), str(case.clients), name, str(folder / name)]
+        found = clients([sys.executable, "-m", run, operation, *rest])
+        found["server"] = peak_of(pid)
+    for path in folder.iterdir():
+        if not path.name.startswith("file_"):
+            path.unlink()
+    return found
+
+
+def clients(command: Sequence[str]) -> dict[str, Any]:
+    """Run clients to their end; both sides may use both cores."""
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    """Print the tables, as benchmarks/README.md holds them."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
+        folder = Path(made)
+        for megabytes in (10, 100):
+            block = os.urandom(MEGABYTE)
+            (folder / f"file_{megabytes}mb.bin").write_bytes(block * megabytes)
+        found: dict[tuple[Case, bool], list[dict[str, Any]]] = {}
+        for number in range(ROUNDS):
+            for case in CASES:
+                for ours in (True, False):
+                    found.setdefault((case, ours), []).append(measure(case, ours, folder))
+            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+    for case in CASES:
+        print(row(case, found[case, True], found[case, False]))
+    print(f"load average {os.getloadavg()[0]:.1f}", file=sys.stderr)
+
+
+def row(case: Case, ours: list[dict[str, Any]], base: list[dict[str, Any]]) -> str:
+    """A line of the table: medians, ratios of pairs that ran side by side."""
+    moved = case.clients * case.megabytes
+
+    def middle(runs: list[dict[str, Any]], key: str) -> float:
+        return float(statistics.median(one[key] for one in runs))
+
+    ratio = statistics.median(
+        two["seconds"] / one["seconds"] for one, two in zip(ours, base, strict=True)
+    )
+    rates = [moved / middle(runs, "seconds") for runs in (ours, base)]
+    memory = [f"{middle(ours, key):.0f} / {middle(base, key):.0f}" for key in ("peak", "server")]
+    what = f"{case.operation}, {case.clients} x {case.megabytes} MB"
+    rate = f"{rates[0]:.0f} | {rates[1]:.0f} | **{ratio:.1f}**"
+    return f"| {what} | {rate} | {' | '.join(memory)} | {middle(ours, 'late'):.1f} ms |"
+
+
+if __name__ == "__main__":
+    main()
