@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus lock wheel clean
+.PHONY: help setup demo fmt check schema test unit e2e documents bench-predict bench-http bench-measure bench-walrus bench-files bench-file-matrix lock wheel clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,12 @@ bench-measure: setup  ## what the measurement costs per request
 
 bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.walrus
+
+bench-files: setup  ## MB/s and memory of the file server's client and target next to a baseline
+	$(BIN)/python -m benchmarks.files
+
+bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
+	$(BIN)/python -m benchmarks.file_matrix
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -47,7 +47,10 @@ SHORTER = (
     ("< 2s", "< 60s"),
     ("rps >= 5/s", "rps >= 0.1/s"),
     ("--port 8000", "--port 0"),
+    ("--base-port 7000", "--base-port 0"),
 )
+FILE_SERVER = "127.0.0.1:7000"
+"""The address in the documents at which a reader has a file server."""
 SMALL = {"image_sizes": {"small": [64, 48], "large": [160, 120]}, "pictures": {"count": 2}}
 """Pictures that are made and sent for little work."""
 
@@ -149,11 +152,17 @@ def named(document: Path, heading: str) -> list[str]:
 
 
 HEADINGS = re.findall(r"^### (.+)$", ORIGINALS.read_text(), re.MULTILINE)
-RUNNABLE = [*rows("Commands and options"), *rows("Deployment"), *rows("Walrus: commands")]
+RUNNABLE = [
+    *rows("Commands and options"),
+    *rows("Deployment"),
+    *rows("Walrus: commands"),
+    *rows("File server: commands"),
+]
 KEYS = [
     *rows("Configuration keys"),
     *rows("Figures of the quick benchmark"),
     *rows("Walrus: settings"),
+    *rows("File server: settings"),
 ]
 WALRUS = "BLOBS_NUM=5 MAX_THREADS=8 locust -f locustfiles/walrus_blobs.py --headless"
 TYPED = [command for command in commands(*DOCUMENTS) if command not in ELSEWHERE]
@@ -228,12 +237,19 @@ class Stage:
         service = self.start("gauntlet target predict --port 0")
         service.wait_for("ready http://")
         self.address = service.output.split()[1]
+        files = self.start("gauntlet target file-server --port 0 --pool 20 --populate 10,50")
+        files.wait_for("ready tcp://")
+        self.file_server = files.output.split()[1].removeprefix("tcp://")
+        narrow = {"volumes": [1], "client_pools": [2], "server_pools": [1]}
+        plan = folder / "profiles/matrix/file-server.yaml"
+        plan.write_text(yaml.safe_dump(yaml.safe_load(plan.read_text()) | narrow))
         for name in ("local", "k8s"):
             environment = folder / f"profiles/environments/{name}.yaml"
             environment.write_text(OWN_SERVICE.sub(self.address, environment.read_text()))
 
     def start(self, command: str, **variables: str) -> Process:
         """Type a command, at a shell in which the environment is active."""
+        command = command.replace(FILE_SERVER, getattr(self, "file_server", FILE_SERVER))
         variables = {
             "HOME": str(self.folder),
             "MAKEFLAGS": "",
@@ -366,7 +382,7 @@ def serve(stage: Stage, command: str) -> Ended:
     ports = stage.ports()
     process = stage.start(shortened(command, stage.address), **ports)
     if command.startswith("gauntlet target "):
-        process.wait_for("ready http://")
+        process.wait_for("ready ")
     else:
         process.wait_for("Starting web interface")
         page = look(f"http://127.0.0.1:{ports['LOCUST_WEB_PORT']}")
@@ -407,6 +423,9 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
         "Walrus: settings",
         "Walrus: result file",
         "Walrus: console",
+        "File server: commands",
+        "File server: settings",
+        "File server: result file",
     ]
 
 
@@ -455,6 +474,15 @@ def test_the_results_of_single_blobs_have_the_keys_of_the_original(stage: Stage)
 @pytest.mark.parametrize("row", rows("Walrus: console"), ids=str)
 def test_a_line_on_blobs_is_on_the_console(row: Row, stage: Stage) -> None:
     assert f"\n{row.ours}" in stage.ended(WALRUS).output
+
+
+@pytest.mark.e2e
+def test_the_results_of_the_matrix_have_the_columns_of_the_original(stage: Stage) -> None:
+    said = stage.ended("gauntlet matrix file-server").output
+    path = stage.folder / re.findall(r"^Results: (.+)$", said, re.MULTILINE)[0]
+    head, *cells = path.read_text().splitlines()
+    assert head.split(",") == [row.ours for row in rows("File server: result file")]
+    assert len(cells) == 6
 
 
 def test_the_variables_of_walrus_are_those_of_the_code() -> None:
