@@ -13,10 +13,9 @@ import json
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 
-from benchmarks.file_figures import tell
+from benchmarks.file_figures import start, tell
 
 RECV = 1 << 20
 END = b"\r\n\r\n"
@@ -94,7 +93,11 @@ def main() -> None:
     if sys.argv[1] == "server":
         serve(Path(sys.argv[2]))
     operation, port, clients, name, file = sys.argv[1:]
-    known = hashlib.md5(Path(file).read_bytes()).hexdigest()
+    digest = hashlib.md5()
+    with open(file, "rb") as content:
+        while block := content.read(RECV):
+            digest.update(block)
+    known = digest.hexdigest()
 
     def one() -> None:
         if operation == "upload":
@@ -103,12 +106,12 @@ def main() -> None:
             raise SystemExit("wrong bytes")
 
     threads = [threading.Thread(target=one) for _ in range(int(clients))]
-    began = time.perf_counter()
+    before = start()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    tell(time.perf_counter() - began)
+    tell(before)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,35 @@
 
 import json
 import resource
+import time
+from typing import NamedTuple
 
 
-def tell(seconds: float, late_ms: float | None = None) -> None:
-    """Print one line: seconds, peak memory in MiB, and how late a probe was."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak": peak, "late": late_ms}), flush=True)
+class Start(NamedTuple):
+    """Before the load: clock, CPU seconds, peak memory in MiB."""
+
+    clock: float
+    cpu: float
+    memory: float
+
+
+def start() -> Start:
+    """Now."""
+    return Start(time.perf_counter(), time.process_time(), _peak())
+
+
+def tell(before: Start, late_ms: float | None = None) -> None:
+    """Print one line: what passed since then, and how late a probe was."""
+    now = start()
+    found = {
+        "seconds": now.clock - before.clock,
+        "cpu": now.cpu - before.cpu,
+        "peak": now.memory,
+        "grown": now.memory - before.memory,
+        "late": late_ms,
+    }
+    print(json.dumps(found), flush=True)
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -45,14 +45,16 @@ def server(command: Sequence[str]) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def peak_of(pid: int) -> float:
-    """MiB at most in memory, of the process or of its only worker."""
-    peaks = [0.0]
+def look(pid: int) -> tuple[float, float]:
+    """CPU seconds of a process and its workers; MiB at most in memory of the largest."""
+    cpu, peaks = 0.0, [0.0]
     for one in [pid, *map(int, _children(pid))]:
+        times = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:13]
+        cpu += sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
         for line in Path(f"/proc/{one}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 peaks.append(int(line.split()[1]) / 1024)
-    return max(peaks)
+    return cpu, max(peaks)
 
 
 def _children(pid: int) -> list[str]:
@@ -70,9 +72,12 @@ def measure(case: Case, ours: bool, folder: Path) -> dict[str, Any]:
         serve = [sys.executable, "-m", "benchmarks.file_baseline", "server", str(folder)]
         run, operation = "benchmarks.file_baseline", case.operation.partition("-")[0]
     with server(serve) as (port, pid):
+        before, idle = look(pid)
         rest = [str(port), str(case.clients), name, str(folder / name)]
         found = clients([sys.executable, "-m", run, operation, *rest])
-        found["server"] = peak_of(pid)
+        cpu, found["server"] = look(pid)
+        found["cpu"] += cpu - before
+        found["server_grown"] = found["server"] - idle
     for path in folder.iterdir():
         if not path.name.startswith("file_"):
             path.unlink()
@@ -115,14 +120,26 @@ def row(case: Case, ours: list[dict[str, Any]], base: list[dict[str, Any]]) -> s
     def middle(runs: list[dict[str, Any]], key: str) -> float:
         return float(statistics.median(one[key] for one in runs))
 
-    ratio = statistics.median(
-        two["seconds"] / one["seconds"] for one, two in zip(ours, base, strict=True)
-    )
+    def ratio(key: str) -> float:
+        pairs = zip(ours, base, strict=True)
+        return statistics.median(two[key] / one[key] for one, two in pairs)
+
     rates = [moved / middle(runs, "seconds") for runs in (ours, base)]
-    memory = [f"{middle(ours, key):.0f} / {middle(base, key):.0f}" for key in ("peak", "server")]
-    what = f"{case.operation}, {case.clients} x {case.megabytes} MB"
-    rate = f"{rates[0]:.0f} | {rates[1]:.0f} | **{ratio:.1f}**"
-    return f"| {what} | {rate} | {' | '.join(memory)} | {middle(ours, 'late'):.1f} ms |"
+    cpus = [middle(runs, "cpu") / moved * 1000 for runs in (ours, base)]
+    memory = [
+        f"{middle(ours, key):.0f} / {middle(base, key):.0f}"
+        for key in ("peak", "grown", "server", "server_grown")
+    ]
+    cells = [
+        f"{case.operation}, {case.clients} × {case.megabytes} MB",
+        f"{rates[0]:.0f} / {rates[1]:.0f}",
+        f"**{ratio('seconds'):.1f}**",
+        f"{cpus[0]:.1f} / {cpus[1]:.1f}",
+        f"{ratio('cpu'):.1f}",
+        *memory,
+        f"{middle(ours, 'late'):.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +90,9 @@ def file_server(
         raise UsageError("--server-pools: expected no --target with it, got one")
     axes = _axes(narrowed)
     planned = cells(axes, foreign=bool(target))
-    sheets, todo = _sheets(planned, output, resume)
+    resumed = _resumed(planned, resume) if resume else None
     address = _checked_target(target, axes, allow_protected) if target else None
-    if not resume:
-        for sheet in sheets:
-            sheet.begin()
+    sheets, todo = resumed or (_begun(output), planned)
     console = Console(highlight=False)
     _tell_plan(planned, axes, address, shared_port, console)
     with _interruptible(sheets[0].path):
@@ -137,15 +136,30 @@ def _axes(narrowed: dict[str, str | None]) -> Axes:
     return config.load_matrix(given)
 
 
-def _sheets(
-    planned: Sequence[Cell], output: Path | None, resume: Path | None
-) -> tuple[tuple[Sheet, Sheet], list[Cell]]:
-    """The two files, and what is still to do."""
-    default = Path("results") / f"orchestrator_results_{datetime.now():%Y%m%d_%H%M%S}.csv"
-    path = resume or output or default
-    sheets = Sheet(path, COLUMNS), Sheet(details_of(path), DETAILS)
-    if not resume:
-        return sheets, list(planned)
+def _sheets(path: Path) -> tuple[Sheet, Sheet]:
+    return Sheet(path, COLUMNS), Sheet(details_of(path), DETAILS)
+
+
+def _begun(output: Path | None) -> tuple[Sheet, Sheet]:
+    """The two files, new; where nobody named them, numbered if the second has some already."""
+    stem = f"orchestrator_results_{datetime.now():%Y%m%d_%H%M%S}"
+    for number in count(1):
+        path = output or Path("results") / f"{stem}{f'_{number}' if number > 1 else ''}.csv"
+        sheets = _sheets(path)
+        try:
+            sheets[0].begin()
+        except UsageError:
+            if output or not path.exists():
+                raise
+            continue
+        sheets[1].begin()
+        return sheets
+    raise AssertionError("numbers do not end")
+
+
+def _resumed(planned: Sequence[Cell], path: Path) -> tuple[tuple[Sheet, Sheet], list[Cell]]:
+    """The two files of an interrupted matrix without what was begun last, and what is to do."""
+    sheets = _sheets(path)
     done, told = sheets[0].rows(), sheets[1].rows()
     try:
         todo = remaining(planned, [cell_of(row, path) for row in done])
