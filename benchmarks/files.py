@@ -122,7 +122,7 @@ def row(case: Case, ours: list[dict[str, Any]], base: list[dict[str, Any]]) -> s
 
     def ratio(key: str) -> float:
         pairs = zip(ours, base, strict=True)
-        return statistics.median(two[key] / one[key] for one, two in pairs)
+        return float(statistics.median(two[key] / one[key] for one, two in pairs))
 
     rates = [moved / middle(runs, "seconds") for runs in (ours, base)]
     cpus = [middle(runs, "cpu") / moved * 1000 for runs in (ours, base)]

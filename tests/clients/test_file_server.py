@@ -309,6 +309,10 @@ def test_faults_of_a_target_are_told_apart() -> None:
             name = one.upload(file)  # every answer's end comes in two segments
             assert one.get(name, lambda _: None) == file.length
             assert one.names() == ["file_1mb.bin"]
+    with file_server("--fault-silent", "1") as server:
+        with closing(client(server.port, Deadlines(9.0, 0.3, 9.0, 9.0))) as one:
+            with pytest.raises(HandshakeTimeout):
+                one.names()
     with file_server("--upload-limit", "1000") as server, closing(client(server.port)) as one:
         with pytest.raises((WrongAnswer, ConnectionLost)):  # RST may outrun the words
             one.upload(file)
