@@ -101,7 +101,9 @@ def main() -> None:
         folder = Path(made)
         for megabytes in (10, 100):
             block = os.urandom(MEGABYTE)
-            (folder / f"file_{megabytes}mb.bin").write_bytes(block * megabytes)
+            with (folder / f"file_{megabytes}mb.bin").open("wb") as file:
+                for _ in range(megabytes):
+                    file.write(block)
         found: dict[tuple[Case, bool], list[dict[str, Any]]] = {}
         for number in range(ROUNDS):
             for case in CASES:

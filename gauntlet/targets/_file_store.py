@@ -6,9 +6,12 @@ own when they are whole.
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -22,6 +25,7 @@ MEMORY = Path("/dev/shm")
 SPARE_BYTES = 1024 * MEGABYTE
 """What must be free in memory beside the files before a folder is made there."""
 PREFIX = "gauntlet-files-"
+NEW_S = 10.0
 _HIDDEN = ".upload-"
 _BLOCK = 4 * MEGABYTE
 _NUMBERS = count()
@@ -149,11 +153,37 @@ def folder_of(storage: str | None, megabytes: Sequence[int], reserve: int = 0) -
             ) from error
         yield Path(storage)
         return
-    with tempfile.TemporaryDirectory(
-        prefix=PREFIX, dir=_memory(sum(megabytes) + reserve), ignore_cleanup_errors=True
-    ) as made:
-        _populate(Path(made), megabytes)
-        yield Path(made)
+    place = _memory(sum(megabytes) + reserve)
+    _sweep(Path(tempfile.gettempdir()) if place is None else place)
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place, ignore_cleanup_errors=True) as made:
+        with _held(Path(made)):
+            _populate(Path(made), megabytes)
+            yield Path(made)
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Lock the folder for as long as this process, or a worker of it, lives."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the folders of processes that were killed: nobody holds them any more."""
+    for folder in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime < NEW_S:
+                continue  # perhaps not yet held
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def _memory(megabytes: int) -> Path | None:

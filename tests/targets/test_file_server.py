@@ -1,6 +1,7 @@
 """The reference file server answers as the original does, and gives nothing outside its folder."""
 
 import json
+import os
 import random
 import select
 from base64 import b64decode, b64encode
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gauntlet.targets import _file_store
 from tests.targets._files import FileServer, Peer, file_server, start, worker_lines
 from tests.targets.conftest import end
 
@@ -262,6 +264,24 @@ def test_faults_strike_where_they_should() -> None:
         assert len(one) == len(two) and b64decode(one) == b64decode(two)
     with file_server("--fault-silent", "1", "--idle-timeout", "300ms") as server:
         assert server.ask(b"LIST\n") == b""
+
+
+def test_a_folder_that_nobody_holds_any_more_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_file_store, "MEMORY", tmp_path)
+    monkeypatch.setattr(_file_store, "SPARE_BYTES", 0)
+    left = tmp_path / f"{_file_store.PREFIX}left"
+    left.mkdir()
+    (left / "file_1mb.bin").write_bytes(b"x")
+    with _file_store.folder_of(None, [1]) as held:
+        for folder in (left, held):
+            os.utime(folder, (0, 0))
+        with _file_store.folder_of(None, []) as other:
+            assert (left.exists(), held.exists()) == (False, True)
+            assert held.parent == other.parent == tmp_path
+            assert (held / "file_1mb.bin").stat().st_size == 1024 * 1024
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
