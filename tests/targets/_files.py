@@ -1,6 +1,8 @@
 """Runs the reference file server for the tests, and speaks to it over plain sockets."""
 
 import json
+import os
+import select
 import socket
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.targets.conftest import DEADLINE_S, ROOT, Ended, end, read_line
+from tests.targets.conftest import DEADLINE_S, ROOT, Ended, end
 
 END = b"\r\n\r\n"
 
@@ -92,12 +94,25 @@ def start(*options: str) -> subprocess.Popen[str]:
     )
 
 
+def read_lines(process: subprocess.Popen[str], count: int) -> list[str]:
+    """The first lines of standard output. Fails at the deadline."""
+    assert process.stdout is not None
+    output, descriptor = b"", process.stdout.fileno()
+    while output.count(b"\n") < count:
+        readable, _, _ = select.select([descriptor], [], [], DEADLINE_S)
+        assert readable, "the process printed nothing in time"
+        piece = os.read(descriptor, 4096)
+        assert piece, end(process)
+        output += piece
+    return output.decode().splitlines()
+
+
 @contextmanager
 def file_server(*options: str, ports: int = 1) -> Iterator[FileServer]:
     """A target that runs for a block; whatever it did, it must have printed no error."""
     process = start("--exit-with-parent", *options)
     try:
-        lines = [read_line(process) for _ in range(ports)]
+        lines = read_lines(process, ports)
         assert all(line.startswith("ready tcp://127.0.0.1:") for line in lines), lines
         yield FileServer(process, [int(line.rpartition(":")[2]) for line in lines])
         if process.poll() is None:
