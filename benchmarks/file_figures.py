@@ -19,8 +19,8 @@ def start() -> Start:
     return Start(time.perf_counter(), time.process_time(), _peak())
 
 
-def tell(before: Start, late_ms: float | None = None) -> None:
-    """Print one line: what passed since then, and how late a probe was."""
+def tell(before: Start, late_ms: float | None = None, quiet: float = 0.0) -> None:
+    """Print one line: what passed since then, and how late a probe was, then and before."""
     now = start()
     found = {
         "seconds": now.clock - before.clock,
@@ -28,6 +28,7 @@ def tell(before: Start, late_ms: float | None = None) -> None:
         "peak": now.memory,
         "grown": now.memory - before.memory,
         "late": late_ms,
+        "quiet": quiet,
     }
     print(json.dumps(found), flush=True)
 
