@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -19,16 +21,15 @@ def start() -> Start:
     return Start(time.perf_counter(), time.process_time(), _peak())
 
 
-def tell(before: Start, late_ms: float | None = None, quiet: float = 0.0) -> None:
-    """Print one line: what passed since then, and how late a probe was, then and before."""
+def tell(before: Start, probe: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Print one line: what passed since then, and what a probe saw."""
     now = start()
     found = {
         "seconds": now.clock - before.clock,
         "cpu": now.cpu - before.cpu,
         "peak": now.memory,
         "grown": now.memory - before.memory,
-        "late": late_ms,
-        "quiet": quiet,
+        **probe,
     }
     print(json.dumps(found), flush=True)
 

@@ -141,7 +141,7 @@ def row(case: Case, ours: list[dict[str, Any]], base: list[dict[str, Any]]) -> s
         f"{cpus[0]:.1f} / {cpus[1]:.1f}",
         f"{ratio('cpu'):.1f}",
         *memory,
-        f"{middle(ours, 'late'):.1f} ({middle(ours, 'quiet'):.1f})",
+        *(f"{middle(ours, key):.1f}" for key in ("late", "quiet", "own")),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -16,7 +16,6 @@ that name, which is told as unverified source. The request type is TCP.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from random import Random
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import gevent
@@ -60,7 +59,6 @@ class FileServerUser(SuiteUser, User):
 
     mix: ClassVar[FileServerMix]
     pool: ClassVar[FilePool]
-    dice: ClassVar[Random] = Random(0)
     kept: ClassVar[dict[int, Kept]] = {}
     served: ClassVar[Mapping[str, str] | None] = None
     """Names that the server listed, by themselves in lower case."""
@@ -80,13 +78,14 @@ class FileServerUser(SuiteUser, User):
     def prepare(cls, preparation: Preparation) -> None:
         """Make the block that uploads are made of, and their hashes up to the stamp."""
         cls.kept, cls.first, cls.served, cls.warned = {}, {}, None, set()
-        cls.dice = Random(f"{preparation.seed}:{preparation.worker}")
-        key = (preparation.seed, preparation.worker, cls.mix.volumes)
+        key = (preparation.seed, preparation.worker, cls.mix.volumes, preparation.repeats)
         if cls._made_for == key:
-            return  # the next run goes on where the last one ended: its uploads are new ones
+            return
         cls._made_for = key
         sizes = [PROBE_BYTES, *(volume * MEGABYTE for volume in cls.mix.volumes)]
-        cls.pool = FilePool.make(sizes, preparation.seed, (preparation.worker,), preparation.pause)
+        # The server may still have the uploads of an earlier run: those of the next one are new.
+        stream = preparation.worker, *filter(None, [preparation.repeats])
+        cls.pool = FilePool.make(sizes, preparation.seed, stream, preparation.pause)
 
     @classmethod
     def preflight(cls, host: str, tasks: set[str]) -> Iterator[str]:
@@ -138,7 +137,7 @@ class FileServerUser(SuiteUser, User):
     @task
     def get(self) -> None:
         """Download a file and compare it with its source."""
-        volume = self.dice.choice(self.mix.volumes)
+        volume = self.draws.choice(self.mix.volumes)
         if self.mix.read == "own":
             self._get_own(volume)
         else:
@@ -149,7 +148,7 @@ class FileServerUser(SuiteUser, User):
     @task
     def upload(self) -> None:
         """Upload a file that nobody had before; delete it again."""
-        kept = self._upload(self.dice.choice(self.mix.volumes))
+        kept = self._upload(self.draws.choice(self.mix.volumes))
         if kept is not None and not self.mix.keep_uploads:
             self._delete(kept.name)
         self._leave()
@@ -206,7 +205,7 @@ class FileServerUser(SuiteUser, User):
 
     def _upload(self, volume: int) -> Kept | None:
         size = volume * MEGABYTE
-        file = self.pool.next(size)
+        file = self.pool.file(size, self.draws.serial())
         name = self._call(
             f"UPLOAD {volume}MB", lambda: self.client.upload(file), size, verified=True
         )

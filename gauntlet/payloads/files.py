@@ -1,10 +1,10 @@
 """Files to upload: unique, of any size in constant memory, base64 and hashes known beforehand.
 
     pool = FilePool.make(sizes=(10 * 1024 * 1024,), seed=7, stream=(worker,))
-    file = pool.next(10 * 1024 * 1024)    # file.lines() go over the wire; file.md5 is its name
+    file = pool.file(10 * 1024 * 1024, serial)    # file.lines() go over the wire
 
-A file goes round and round one random block and ends with a stamp of 16 characters that no other
-upload has. All but the last line of every file are the block's, encoded once, and all but the last
+A file goes round and round one random block and ends with a stamp of 24 characters that no other
+upload has: the same serial of the same pool gives the same file. All but the last line of every file are the block's, encoded once, and all but the last
 bytes of its hashes are known: what an upload costs is sending it.
 """
 
@@ -20,8 +20,8 @@ from gauntlet.payloads.seeds import Purpose, Stream, random_stream
 from gauntlet.wire.file_protocol import LINE_BYTES, encode_line
 
 BLOCK_LINES = 4
-STAMP_BYTES = 16
-_HALF = 6  # bytes of the key and of the serial, before base64
+STAMP_BYTES = 24
+_KEY, _SERIAL = 6, 12  # bytes, before base64
 
 
 class _Begun(NamedTuple):
@@ -51,7 +51,7 @@ class FilePool:
     ) -> Self:
         """Sizes in bytes, each at least that of a stamp."""
         random = random_stream(seed, Purpose.FILES, stream)
-        key = random.bytes(_HALF)
+        key = random.bytes(_KEY)
         # The first byte is that of no format that a server would guess an extension from.
         pool = cls(b"\0" + random.bytes(BLOCK_LINES * LINE_BYTES - 1), key)
         for size in sizes:
@@ -59,8 +59,12 @@ class FilePool:
         return pool
 
     def next(self, size: int) -> "StampedFile":
-        """A file that no other call, and no other stream, ever gives; of a size it was made for."""
-        stamp = b64encode(self._key + next(self._serials).to_bytes(_HALF))
+        """A file of a serial that was not given before, for callers that have none of their own."""
+        return self.file(size, next(self._serials))
+
+    def file(self, size: int, serial: int) -> "StampedFile":
+        """The file of a serial; of a size that the pool was made for."""
+        stamp = b64encode(self._key + serial.to_bytes(_SERIAL))
         md5, xxh3 = (state.copy() for state in self._begun[size])
         md5.update(stamp)
         xxh3.update(stamp)
