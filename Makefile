@@ -5,6 +5,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
+.PHONY: bench-file-matrix
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -77,6 +78,11 @@ bench-chater: setup  ## steps of Chater's flow per CPU-second next to a plain Fa
 	$(BIN)/python -m benchmarks.chater
 bench-images: setup  ## CPU per picture of the image cloud's client, its codecs, and loss
 	$(BIN)/python -m benchmarks.images
+bench-files: setup  ## MB/s and memory of the file server's client and target next to a baseline
+	$(BIN)/python -m benchmarks.files
+
+bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
+	$(BIN)/python -m benchmarks.file_matrix
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

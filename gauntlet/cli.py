@@ -6,6 +6,8 @@ gauntlet check           validate every YAML file
 gauntlet target NAME     a reference target, with faults that can be switched on
 gauntlet make-images     the image cloud's test pictures; verify-images DIR, analyze-images DIR
 gauntlet init DIR        a locustfile and the profiles, to make your own
+gauntlet file-server …   the file server's client as a command
+gauntlet matrix …        many runs over all combinations of dimensions
 """
 
 import json
@@ -25,6 +27,8 @@ from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
+from gauntlet.file_command import file_server
+from gauntlet.matrix.command import matrix
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -43,6 +47,8 @@ def gauntlet() -> None:
 
 gauntlet.add_command(target)
 for _command in (
+    file_server,
+    matrix,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,

@@ -20,12 +20,14 @@ from gauntlet import image_config
 from gauntlet.documents import Document, dotted, read, validate
 from gauntlet.errors import UsageError, gathering
 from gauntlet.explain import Location
+from gauntlet.matrix.plan import Axes
 from gauntlet.models import EMBEDDED, Environment, Model, Profile
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.text import nearest, shown
 
 DEFAULT = "default"
 MIX = "mix"
+MATRIX = "matrix/file-server"
 _PACKAGE = Path(__file__).resolve().parent
 _MOST = 1_000_000_000
 _PORTS = {"http": 80, "https": 443}
@@ -91,6 +93,23 @@ def load_settings(system: System) -> tuple[Model, dict[str, Any]]:
     if mistakes:
         raise UsageError(dict.fromkeys(mistakes))
     return mix, defaults
+
+
+def load_matrix(given: Mapping[str, tuple[object, str]]) -> Axes:
+    """The dimensions of the file server's matrix; values that options give outrank the file.
+
+    `given` holds them by key, with the option's name.
+    """
+    path = _find(f"{MATRIX}.yaml")
+    if path is None:
+        raise UsageError(f"profiles/{MATRIX}.yaml: expected this file, got nothing")
+    document = read(path)
+    for key, (value, option) in given.items():
+        document.data[key] = value
+        document.where = {at: place for at, place in document.where.items() if at[:1] != (key,)} | {
+            (key,): option
+        }
+    return validate(Axes, document)
 
 
 def option_defaults(system: System) -> dict[str, Any]:
@@ -239,6 +258,7 @@ def _unknown(kind: str, name: str, known: list[str], otherwise: str) -> UsageErr
 def _everything() -> Iterator[tuple[str, Any]]:
     for environment in environment_names():
         yield f"environment {environment}", lambda name=environment: load_environment(name)
+    yield "file_server matrix", lambda: load_matrix({})
     for system in SYSTEMS.values():
         yield f"{system.name} mix", lambda system=system: load_mix(system)
         for profile in _profile_files(system):

@@ -12,6 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from gauntlet import thresholds
 from gauntlet.errors import UsageError
 from gauntlet.models import Interval
+from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
 from gauntlet.units import parse_interval
@@ -116,6 +117,14 @@ def add(parser: LocustArgumentParser) -> None:
         "mix.",
         env_var="LOCUST_WAIT",
     )
+    group.add_argument(
+        "--files-manifest",
+        metavar="<file>",
+        default=None,
+        help="file_server: hashes of the files that the server has, as md5sum or sha256sum write "
+        "them. Without it downloads are compared with the first one.",
+        env_var="LOCUST_FILES_MANIFEST",
+    )
     _show(group)
 
 
@@ -148,6 +157,7 @@ def read(options: Namespace) -> Options:
     if options.exact_mix and options.total_iterations is None:
         mistakes.append("--exact-mix: expected --total-iterations with it, got none")
     wait = _wait(options.wait, mistakes)
+    options.files_hashes = _manifest(options.files_manifest, mistakes)  # workers get it as well
     if mistakes:
         raise UsageError(mistakes)
     options.total_iterations = total  # as a number, for this process and the workers
@@ -192,6 +202,14 @@ def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original
         mistakes.append(f"--wait: {error}")
         return None
     return Interval(low=low, high=high)
+
+
+def _manifest(path: str | None, mistakes: list[str]) -> dict[str, str]:
+    try:
+        return manifest.read(path) if path else {}
+    except UsageError as error:
+        mistakes += error.mistakes
+        return {}
 
 
 def _checks(options: Namespace, mistakes: list[str]) -> list[Threshold]:

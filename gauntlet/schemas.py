@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gauntlet.matrix.plan import Axes
 from gauntlet.models import Environment, Profile
 from gauntlet.report.record import RunRecord
 from gauntlet.systems import SYSTEMS
@@ -29,6 +30,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "environment": Environment.model_json_schema(),
         "run": RunRecord.model_json_schema(mode="serialization"),
     }
+    found["matrix"] = Axes.model_json_schema()
     for system in SYSTEMS.values():
         found[f"{system.name.replace('_', '-')}-mix"] = system.mix.model_json_schema()
     return {f"{name}.json": schema for name, schema in found.items()}

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gauntlet.errors import UsageError
-from gauntlet.mixes import ChaterMix, ImageCloudMix, PredictMix, WalrusMix
+from gauntlet.mixes import (
+    ChaterMix,
+    FileServerMix,
+    ImageCloudMix,
+    PredictMix,
+    WalrusMix,
+)
 from gauntlet.models import Model
 from gauntlet.text import nearest
 
@@ -114,6 +120,14 @@ SYSTEMS = {
                 Variable("IMAGE_CLOUD_KEEP", key="output.keep"),
                 Variable("IMAGE_CLOUD_PROCESS", key="processes.only"),
             ),
+        ),
+        System(
+            "file_server",
+            FileServerMix,
+            "file_server_mix.py",
+            "file-server",
+            schemes=("tcp",),
+            target_options=("--pool", "50", "--populate", "10,50,100"),
         ),
     )
 }

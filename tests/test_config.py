@@ -144,6 +144,7 @@ def test_all_that_is_shipped_is_right() -> None:
     assert wrong == []
     assert set(checked) == {
         *(f"environment {name}" for name in ("embedded", "k8s", "local", "production")),
+        "file_server matrix",
         *(f"{name} mix" for name in SYSTEMS),
         *(f"{name} profile {profile}" for name in SYSTEMS for profile in PROFILES.split(", ")),
         *(f"chater profile {profile}" for profile in ("low", "normal", "high")),

@@ -57,7 +57,10 @@ SHORTER = (
     ("rps >= 5/s", "rps >= 0.1/s"),
     ("--port 8000", "--port 0"),
     ("--port 8001", "--port 0"),
+    ("--base-port 7000", "--base-port 0"),
 )
+FILE_SERVER = "127.0.0.1:7000"
+"""The address in the documents at which a reader has a file server."""
 SMALL = {"image_sizes": {"small": [64, 48], "large": [160, 120]}, "pictures": {"count": 2}}
 """Pictures that are made and sent for little work."""
 
@@ -183,6 +186,7 @@ RUNNABLE = [
     *rows("Deployment"),
     *rows("Walrus: commands"),
     *rows("Chater: commands"),
+    *rows("File server: commands"),
 ]
 KEYS = [
     *rows("Configuration keys"),
@@ -190,6 +194,7 @@ KEYS = [
     *rows("Walrus: settings"),
     *rows("Chater: settings"),
     *rows("Image cloud: settings"),
+    *rows("File server: settings"),
 ]
 WALRUS = "BLOBS_NUM=5 MAX_THREADS=8 locust -f locustfiles/walrus_blobs.py --headless"
 IMAGES = "gauntlet run image-cloud --profile light --full"
@@ -279,12 +284,19 @@ class Stage:
         service = self.start("gauntlet target predict --port 0")
         service.wait_for("ready http://")
         self.address = service.output.split()[1]
+        files = self.start("gauntlet target file-server --port 0 --pool 20 --populate 10,50")
+        files.wait_for("ready tcp://")
+        self.file_server = files.output.split()[1].removeprefix("tcp://")
+        narrow = {"volumes": [1], "client_pools": [2], "server_pools": [1]}
+        plan = folder / "profiles/matrix/file-server.yaml"
+        plan.write_text(yaml.safe_dump(yaml.safe_load(plan.read_text()) | narrow))
         for name in ("local", "k8s"):
             environment = folder / f"profiles/environments/{name}.yaml"
             environment.write_text(OWN_SERVICE.sub(self.address, environment.read_text()))
 
     def start(self, command: str, **variables: str) -> Process:
         """Type a command, at a shell in which the environment is active."""
+        command = command.replace(FILE_SERVER, getattr(self, "file_server", FILE_SERVER))
         variables = {
             "HOME": str(self.folder),
             "MAKEFLAGS": "",
@@ -467,6 +479,9 @@ def test_every_table_of_the_originals_is_looked_at() -> None:
         "Image cloud: settings",
         "Image cloud: files",
         "Image cloud: keys",
+        "File server: commands",
+        "File server: settings",
+        "File server: result file",
     ]
 
 
@@ -545,6 +560,15 @@ def test_the_variables_of_the_image_cloud_are_those_of_the_code() -> None:
     told = named(ROOT / "docs" / "image-cloud.md", "Settings of the original tester")
     system = SYSTEMS["image_cloud"]
     assert sorted(told) == sorted([system.settings, *(one.name for one in system.variables)])
+
+
+@pytest.mark.e2e
+def test_the_results_of_the_matrix_have_the_columns_of_the_original(stage: Stage) -> None:
+    said = stage.ended("gauntlet matrix file-server").output
+    path = stage.folder / re.findall(r"^Results: (.+)$", said, re.MULTILINE)[0]
+    head, *cells = path.read_text().splitlines()
+    assert head.split(",") == [row.ours for row in rows("File server: result file")]
+    assert len(cells) == 6
 
 
 def test_the_variables_of_walrus_are_those_of_the_code() -> None:

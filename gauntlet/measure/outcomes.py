@@ -70,6 +70,7 @@ OWN: dict[str, tuple[str, ...]] = {
         "wrong user",
         "wrong token",
     ),
+    "file_server": ("not found", "server error", "wrong name"),
 }
 """What can fail besides, by system."""
 

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     PICTURES = 1
     FOLDER = 2
     BLOBS = 3
+    FILES = 4
 
 
 def random_stream(

@@ -16,6 +16,7 @@ import click
 
 from gauntlet.commands import Group
 from gauntlet.targets._chater_options import chater_options
+from gauntlet.targets._file_options import file_server_options, launch_file_server
 from gauntlet.targets._image_cloud_options import image_cloud_options
 from gauntlet.targets._options import (
     duration_option,
@@ -142,3 +143,10 @@ def image_cloud(**options: Any) -> None:
     from gauntlet.targets._image_cloud_launch import launch
 
     launch(options)
+
+
+@target.command("file-server")
+@file_server_options
+def file_server(**options: Any) -> None:
+    """The TCP file server: LIST, GET, UPLOAD, DELETE; says in the end what each worker served."""
+    launch_file_server(options)

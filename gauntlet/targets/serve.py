@@ -82,10 +82,11 @@ def require_http(what: str) -> None:
             raise MissingExtra(f"the reference target of {what}", "targets") from error
 
 
-def bind_tcp(host: str, port: int) -> socket.socket:
+def bind_tcp(host: str, port: int, shared: bool = False) -> socket.socket:
     """A listening socket: clients may connect from now on and wait for the workers.
 
-    Port 0 lets the kernel choose. The protocol number is given on purpose: asyncio switches
+    Port 0 lets the kernel choose. `shared` sockets may have the same port; the kernel deals
+    connections out to them. The protocol number is given on purpose: asyncio switches
     Nagle's algorithm off only for sockets that name TCP. Raises UsageError.
     """
     listener = None
@@ -95,6 +96,8 @@ def bind_tcp(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:

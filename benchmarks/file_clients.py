@@ -1,0 +1,80 @@
+"""Our clients in `benchmarks.files`: greenlets of one process, as Locust's users are.
+
+    python -m benchmarks.file_clients OPERATION PORT CLIENTS NAME FILE
+
+`get` compares with the file's xxh3, `get-md5` with its MD5. `upload` sends stamped files, as the
+users do; `upload-file` encodes and hashes the file of the disk on the way. A probe greenlet ticks
+every millisecond meanwhile.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import hashlib  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import gevent  # noqa: E402
+import numpy as np  # noqa: E402
+from xxhash import xxh3_64  # noqa: E402
+
+from benchmarks.file_figures import start, tell  # noqa: E402
+from gauntlet.clients.file_server import FileClient, FileSource  # noqa: E402
+from gauntlet.payloads.files import FilePool  # noqa: E402
+
+TICK_S = 0.001
+QUIET_S = 1.0
+"""How long the probe ticks alone first: what the machine itself makes it late by."""
+
+
+def main() -> None:
+    """Run so many clients at once, each one operation."""
+    operation, port, clients, name, file = sys.argv[1:]
+    path, address = Path(file), ("127.0.0.1", int(port))
+    size = path.stat().st_size
+    pool = FilePool.make([size], seed=int(port))
+    known = hashlib.md5() if operation == "get-md5" else xxh3_64()
+    with path.open("rb") as content:
+        while block := content.read(1 << 20):
+            known.update(block)
+    late: list[float] = []
+    own: list[float] = []
+
+    def one() -> None:
+        client = FileClient(address)
+        if operation.startswith("upload"):
+            client.upload(pool.next(size) if operation == "upload" else FileSource(path))
+        else:
+            digest = hashlib.md5() if operation == "get-md5" else xxh3_64()
+            client.get(name, digest.update)
+            if digest.hexdigest() != known.hexdigest():
+                raise SystemExit("wrong bytes")
+        client.close()
+
+    def probe() -> None:
+        while True:
+            wanted, cpu = time.perf_counter() + TICK_S, time.process_time()
+            gevent.sleep(TICK_S)
+            late.append(time.perf_counter() - wanted)
+            own.append(time.process_time() - cpu)
+
+    ticking = gevent.spawn(probe)
+    gevent.sleep(QUIET_S)
+    quiet = worst(late)
+    own.clear()
+    late.clear()
+    before = start()
+    gevent.joinall([gevent.spawn(one) for _ in range(int(clients))], raise_error=True)
+    ticking.kill()
+    tell(before, {"late": worst(late), "quiet": quiet, "own": worst(own)})
+
+
+def worst(seconds: list[float]) -> float:
+    """Milliseconds at p99.9."""
+    return float(np.percentile(seconds, 99.9)) * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The file server under every combination of dimensions: `gauntlet matrix file-server`."""

@@ -1,0 +1,142 @@
+"""The processes of a matrix: the target of one cell, and the Locust processes of all.
+
+Each ends when its standard input ends, so none outlives the matrix, not even one that was killed.
+"""
+
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from gauntlet.errors import GauntletError
+from gauntlet.exitcodes import ExitCode
+
+START_S = 60.0
+END_S = 10.0
+GRACE_S = 30.0
+"""How much longer than its limit a cell may take until its end is told."""
+
+_WORKER = re.compile(r"worker \d+ connections (\d+) served (\d+) failed (\d+)")
+
+
+class Broken(GauntletError):
+    """A process of the matrix did not do its part; what it measured is worth nothing."""
+
+    exit_code = ExitCode.INVALID
+
+
+class Served(NamedTuple):
+    """What the workers of a target say of themselves, summed up."""
+
+    used: int
+    connections: int
+    served: int
+    failed: int
+
+
+class _Child:
+    """A process of which we read lines, with a deadline."""
+
+    def __init__(self, what: str, *arguments: str) -> None:
+        self._what = what
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # a terminal's Ctrl-C is for the matrix, which ends the others
+        )
+        self._read = b""
+
+    def line(self, within: float) -> str:
+        """The next line; Broken where none comes in time."""
+        assert self._process.stdout is not None
+        deadline, descriptor = time.monotonic() + within, self._process.stdout.fileno()
+        while b"\n" not in self._read:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                raise Broken(f"{self._what}: expected a word in time, got none")
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                raise Broken(f"{self._what} ended unasked")
+            self._read += piece
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode()
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(text.encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise Broken(f"{self._what} ended unasked") from error
+
+    def end(self) -> str:
+        """End the process; what it had still to say."""
+        try:
+            output, _ = self._process.communicate(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            output, _ = self._process.communicate()
+        return (self._read + output).decode()
+
+
+class Target:
+    """The reference target of one cell."""
+
+    def __init__(self, mode: str, pool: int, storage: str, shared_port: bool) -> None:
+        options = ["--mode", mode, "--pool", str(pool), "--base-port", "0", "--storage", storage]
+        shared = mode == "process" and shared_port
+        options += ["--shared-port"] if shared else []
+        arguments = ["gauntlet.targets", "file-server", "--exit-with-parent", *options]
+        self._child = _Child("the reference target", *arguments)
+        self.addresses: list[tuple[str, int]] = []
+        try:
+            for _ in range(pool if mode == "process" and not shared else 1):
+                address = self._child.line(START_S).removeprefix("ready tcp://")
+                host, _, port = address.rpartition(":")
+                self.addresses.append((host.strip("[]"), int(port)))
+        except BaseException:
+            self._child.end()
+            raise
+
+    def end(self) -> Served:
+        """End it; what its workers served."""
+        rows = [tuple(map(int, found)) for found in _WORKER.findall(self._child.end())]
+        used = sum(row[0] > 0 for row in rows)
+        return Served(used, *(sum(row[column] for row in rows) for column in range(3)))
+
+
+class Clients:
+    """The Locust processes; they are started when a cell first needs them, and live on."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self._sizes = list(sizes)
+        self._children: list[_Child] = []
+
+    def run(self, processes: int, order: dict[str, Any], addresses: Sequence[Any]) -> list[Any]:
+        """Run a client for every address, spread over so many processes; what became of each."""
+        while len(self._children) < processes:
+            child = _Child("a Locust process", "gauntlet.matrix.client")
+            self._children.append(child)
+            child.say(json.dumps(self._sizes))
+        children = self._children[:processes]
+        for at, child in enumerate(children):
+            child.say(json.dumps({**order, "addresses": addresses[at::processes]}))
+        for child in children:
+            if child.line(START_S) != "ready":
+                raise Broken("a Locust process: expected the word ready, got another")
+        for child in children:
+            child.say("go")
+        within = order["limit"] + GRACE_S
+        return [one for child in children for one in json.loads(child.line(within))]
+
+    def end(self) -> None:
+        """End them all."""
+        for child in self._children:
+            child.end()
