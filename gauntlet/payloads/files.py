@@ -4,8 +4,9 @@
     file = pool.file(10 * 1024 * 1024, serial)    # file.lines() go over the wire
 
 A file goes round and round one random block and ends with a stamp of 24 characters that no other
-upload has: the same serial of the same pool gives the same file. All but the last line of every file are the block's, encoded once, and all but the last
-bytes of its hashes are known: what an upload costs is sending it.
+upload has: the same serial of the same pool gives the same file. All but the last line of every
+file are the block's, encoded once, and all but the last bytes of its hashes are known: what an
+upload costs is sending it.
 """
 
 import hashlib
