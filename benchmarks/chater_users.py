@@ -84,6 +84,11 @@ def note() -> None:
     _found.append((time.process_time(), _requests[0]))
 
 
+def look_at_the_clock(**_: Any) -> None:
+    """Timers of gevent count from its last look, which was before all the imports."""
+    gevent.get_hub().loop.update_now()
+
+
 def begin(**_: Any) -> None:
     """All users run: start to count."""
     note()
@@ -105,6 +110,7 @@ def end(**_: Any) -> None:
     print(json.dumps({"cpu": cpu_then - cpu, "steps": steps_then - steps}), flush=True)
 
 
+events.init.add_listener(look_at_the_clock)
 events.spawning_complete.add_listener(begin)
 events.request.add_listener(count)
 events.test_stopping.add_listener(end)

@@ -101,7 +101,7 @@ def dishes(target: Target, token: str) -> int:
 def test_two_workers_run_everything_without_a_variable_and_leave_nothing(chater: Chater) -> None:
     port = str(free_port())
     both = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
-    ended = chater.run("--processes", "2", *both, "-u", "12", "-r", "12", "-t", "5s")
+    ended = chater.run("--processes", "2", *both, "-u", "8", "-r", "8", "-t", "5s")
     assert (ended.code, chater.lab.verdict) == (0, "PASS"), ended
     record = chater.lab.record
     assert names(record) == {call.name for call in api.CALLS}
