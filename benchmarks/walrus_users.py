@@ -102,6 +102,12 @@ def end(**_: Any) -> None:
     print(json.dumps({"cpu": cpu_then - cpu, "cycles": cycles_then - cycles}), flush=True)
 
 
+def look_at_the_clock(**_: Any) -> None:
+    """What came so far took long, and gevent's timers count from its last look at the clock."""
+    gevent.get_hub().loop.update_now()
+
+
+events.init.add_listener(look_at_the_clock)
 events.spawning_complete.add_listener(begin)
 events.request.add_listener(count)
 events.test_stopping.add_listener(end)
