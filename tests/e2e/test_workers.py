@@ -32,6 +32,13 @@ from locust import events
 events.init.add_listener(lambda **_: gevent.sleep(2))
 """
 
+TELLING = """
+import pathlib
+from locust import events
+
+events.request.add_listener(lambda **_: pathlib.Path("late").touch())
+"""
+
 Labs = Callable[[str], Lab]
 
 
@@ -169,15 +176,22 @@ def test_a_worker_may_join_late(labs: Labs) -> None:
     """Locust may give it users while its `init` listeners still work."""
     heads = {labs("at once"): "", labs("slowly"): SLOW}
     targets = {lab: lab.target() for lab in heads}
-    clusters = {lab: start(lab, targets[lab], duration="10s") for lab in heads}
+    clusters = {lab: start(lab, targets[lab], duration="10m") for lab in heads}
     late = []
     for lab, (master, worker, _) in clusters.items():
         wait_for_load(master, targets[lab])
-        file = lab.write("late.py", heads[lab] + LOCUSTFILE.read_text(encoding="utf-8"))
+        text = heads[lab] + LOCUSTFILE.read_text(encoding="utf-8") + TELLING
+        file = lab.write("late.py", text)
         late.append(lab.locust("--worker", *meeting_point(worker), file=file))
     for lab, (master, *_) in clusters.items():
-        assert master.end().code == 0
-        check_passed(lab, targets[lab], workers=3)
+        master.wait_until((lab.folder / "late").exists, "a request of the late worker")
+        master.terminate()
+    for lab, (master, *_) in clusters.items():
+        assert master.end().code == 4
+        assert lab.reasons.startswith("cut short after ")
+        assert lab.record["fleet"] == {"workers": 3, "lost": []}
+        assert lab.record["user_errors"] == {}
+        check_counts(lab.record, targets[lab], USERS)
     assert [worker.end().code for worker in late] == [0, 0]
 
 
