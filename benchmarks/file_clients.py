@@ -35,6 +35,7 @@ def main() -> None:
     path, address = Path(file), ("127.0.0.1", int(port))
     size = path.stat().st_size
     pool = FilePool.make([size], seed=int(port))
+    pool.next(size)
     known = hashlib.md5() if operation == "get-md5" else xxh3_64()
     with path.open("rb") as content:
         while block := content.read(1 << 20):
@@ -60,9 +61,13 @@ def main() -> None:
             late.append(time.perf_counter() - wanted)
             own.append(time.process_time() - cpu)
 
+    first = FileClient(address)  # the first look-up of a name makes a pool of threads
+    first.names()
+    first.close()
     ticking = gevent.spawn(probe)
     gevent.sleep(QUIET_S)
     quiet = worst(late)
+    gevent.sleep(10 * TICK_S)  # the tick that saw the line above
     own.clear()
     late.clear()
     before = start()
