@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks.http.instructions get blob     # some kinds of work only
 
 One user of each client makes the same requests, one after the other, and callgrind counts what
-lies between the 200th and the 4,200th. The counts repeat to about one percent whatever else the
+lies between the 200th and the 1,200th. The counts repeat to about one percent whatever else the
 machine does, which CPU times do not. What the kernel does is not in them.
 """
 
@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.http.__main__ import CLIENTS, ROOT, WORKS
 from benchmarks.http.server import nginx
 
-WARM_UP, COUNTED = 200, 4000
+WARM_UP, COUNTED = 200, 1000
 
 
 def main(works: list[str]) -> None:

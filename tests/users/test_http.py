@@ -626,5 +626,5 @@ def test_answers_of_thousands_of_users_never_mix(far_server: str, tmp_path: Path
     assert done.returncode == 0, done.stderr[-3000:]
     with (tmp_path / "run_stats.csv").open() as file:
         rows = {row["Name"]: row for row in csv.DictReader(file)}
-    assert int(rows["/ok"]["Request Count"]) > 2000
+    assert int(rows["/ok"]["Request Count"]) > 500
     assert int(rows["/ok"]["Failure Count"]) == 0
