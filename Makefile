@@ -76,8 +76,10 @@ bench-walrus: setup  ## blob cycles per CPU-second next to a plain FastHttpUser
 
 bench-chater: setup  ## steps of Chater's flow per CPU-second next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.chater
+
 bench-images: setup  ## CPU per picture of the image cloud's client, its codecs, and loss
 	$(BIN)/python -m benchmarks.images
+
 bench-files: setup  ## MB/s and memory of the file server's client and target next to a baseline
 	$(BIN)/python -m benchmarks.files
 
