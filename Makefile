@@ -51,7 +51,7 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 # End-to-end tests mostly wait, so the other lots run beside them. Two at once and not more: a worker
 # that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -j 2 --output-sync=target e2e unit documents
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e unit documents
 
 unit: setup  ## only the tests that start no Locust process
 	$(BIN)/python -m pytest -q -m 'not e2e'

@@ -1,6 +1,7 @@
 """Bytes as JSON arrays of numbers."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -57,11 +58,14 @@ def test_a_number_that_is_no_byte_is_found_when_it_is_decoded(text: bytes) -> No
 def test_decoding_agrees_with_json_on_any_text(inside: bytes) -> None:
     text = b"[" + inside + b"]"
     try:
-        wanted = bytes(json.loads(text))
+        read = json.loads(text)
+        # Python takes True for a byte, and JSON -0 for a number.
+        numbers_alone = all(type(one) is int for one in read) and b"-" not in text
+        wanted = bytes(read) if numbers_alone else None
     except (ValueError, TypeError):
         wanted = None
     try:
         found = numbers.decode(text)
     except ValueError:
         found = None
-    assert found == wanted or (found is not None and b" " in text)
+    assert found == wanted or (found is not None and re.search(rb"\s", text))
