@@ -47,7 +47,7 @@ def test_failures_that_no_threshold_judges_exit_as_locust_does(lab: Lab) -> None
 
 
 RAISING = """
-    @task
+    @task(100)  # half of all tasks, so that no run is without
     def stumble(self):
         raise KeyError("a mistake in a task")
 """
