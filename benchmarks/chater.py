@@ -8,12 +8,12 @@ in one run, the generator pinned to one core and the reference target to the oth
 """
 
 import os
-import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from benchmarks.pinned import generator, target
+from benchmarks.pinned import generator, print_ratios, rates, target
 
 ROUNDS = 5
 SECONDS = 6
@@ -38,26 +38,16 @@ _QUICK = [
 def main() -> None:
     """Print the table, as benchmarks/README.md holds it."""
     root = Path(__file__).resolve().parent.parent
-    rates: dict[str, list[float]] = {who: [] for who in WHO}
     os.environ["EATER_SECRET_KEY"] = _SECRET
     with tempfile.TemporaryDirectory() as folder, target("chater", *_QUICK) as address:
-        mix = Path(folder) / "profiles" / "chater" / "mix.yaml"
-        mix.parent.mkdir(parents=True)
-        mix.write_text(_MIX)
-        for number in range(ROUNDS):
-            for who in WHO:
-                rates[who].append(measure(who, address, root, Path(folder)))
-            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+        measured = partial(measure, address=address, root=root)
+        found = rates("chater", _MIX, Path(folder), list(WHO), ROUNDS, measured)
     print("| generator | steps per CPU-second | CPU µs per step | ChaterUser to it |")
     print("|---|---|---|---|")
-    for who, label in WHO.items():
-        rate = statistics.median(rates[who])
-        pairs = zip(rates["ours"], rates[who], strict=True)
-        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-        print(f"| {label} | {rate:.0f} | {1e6 / rate:.0f} | {ratio:.2f} |")
+    print_ratios(WHO, found)
 
 
-def measure(who: str, address: str, root: Path, folder: Path) -> float:
+def measure(who: str, folder: Path, address: str, root: Path) -> float:
     """Steps per CPU-second of one short run."""
     command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/chater_users.py")]
     command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]

@@ -3,9 +3,10 @@
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,35 @@ def generator(command: Sequence[str], cwd: Path, **variables: str) -> dict[str, 
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(lines[-1])
     return found
+
+
+def rates(
+    system: str,
+    mix: str,
+    folder: Path,
+    who: Sequence[str],
+    rounds: int,
+    measure: Callable[..., float],
+) -> dict[str, list[float]]:
+    """Rates of each generator in interleaved rounds; `measure` runs one where the mix lies."""
+    place = folder / "profiles" / system / "mix.yaml"
+    place.parent.mkdir(parents=True)
+    place.write_text(mix)
+    found: dict[str, list[float]] = {one: [] for one in who}
+    for number in range(rounds):
+        for one in who:
+            found[one].append(measure(one, folder))
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return found
+
+
+def print_ratios(labels: Mapping[str, str], found: Mapping[str, Sequence[float]]) -> None:
+    """Print a row per generator: its median rate, and ours to it within the rounds."""
+    for who, label in labels.items():
+        rate = statistics.median(found[who])
+        pairs = zip(found["ours"], found[who], strict=True)
+        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+        print(f"| {label} | {rate:.0f} | {1e6 / rate:.0f} | {ratio:.2f} |")
 
 
 @contextlib.contextmanager

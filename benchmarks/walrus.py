@@ -8,12 +8,12 @@ blobs as the original tester does, or cheaper: without text, or hardly at all. I
 run, the generator pinned to one core and the reference target to the other, median of five.
 """
 
-import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from benchmarks.pinned import generator, target
+from benchmarks.pinned import generator, print_ratios, rates, target
 
 ROUNDS = 5
 SECONDS = 6
@@ -35,28 +35,18 @@ blobs: {smallest: 95, largest: 95}
 def main() -> None:
     """Print the table, as benchmarks/README.md holds it."""
     root = Path(__file__).resolve().parent.parent
-    rates: dict[str, list[float]] = {who: [] for who in WHO}
     with (
         tempfile.TemporaryDirectory() as folder,
         target("walrus", "--first-read", "0s", "--store-limit", str(64 << 20)) as address,
     ):
-        mix = Path(folder) / "profiles" / "walrus" / "mix.yaml"
-        mix.parent.mkdir(parents=True)
-        mix.write_text(_MIX)
-        for number in range(ROUNDS):
-            for who in WHO:
-                rates[who].append(measure(who, address, root, Path(folder)))
-            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+        measured = partial(measure, address=address, root=root)
+        found = rates("walrus", _MIX, Path(folder), list(WHO), ROUNDS, measured)
     print("| generator | cycles per CPU-second | CPU µs per cycle | WalrusUser to it |")
     print("|---|---|---|---|")
-    for who, label in WHO.items():
-        rate = statistics.median(rates[who])
-        pairs = zip(rates["ours"], rates[who], strict=True)
-        ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-        print(f"| {label} | {rate:.0f} | {1e6 / rate:.0f} | {ratio:.2f} |")
+    print_ratios(WHO, found)
 
 
-def measure(who: str, address: str, root: Path, folder: Path) -> float:
+def measure(who: str, folder: Path, address: str, root: Path) -> float:
     """Cycles per CPU-second of one short run."""
     command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/walrus_users.py")]
     command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
