@@ -19,7 +19,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet import options, signals
+from gauntlet import options, signals, spawning
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport
@@ -117,6 +117,7 @@ class Suite:
         recorder = Recorder(environment, closed_list(name))
         rounding.install()
         table.install(environment)
+        spawning.install()
         extras = Extras(environment)
         if not isinstance(environment.runner, WorkerRunner):
             environment.events.test_start.add_listener(self._number)

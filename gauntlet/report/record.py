@@ -71,6 +71,9 @@ class Statistics(Part):
     retries: int
     verified: int
     outcomes: dict[str, int]
+    service_avg_ms: float | None = None
+    """From the actual start; None where it is the response time, in a closed model."""
+    service_percentiles_ms: dict[str, float] | None = None
 
 
 class Histogram(Part):
@@ -101,12 +104,67 @@ class IterationCount(Part):
 
 
 class Moment(Part):
-    """One second of the run: seconds since its start, users then, requests and failures so far."""
+    """One second of the run: seconds since its start, users then, requests and failures so far.
+
+    `wanted` is what the curve wants: users, or arrivals per second in an open phase; `waiting` and
+    `dropped` are arrivals; `cpu` is the busiest generator process's share of one core in percent.
+    """
 
     t: float
     users: int
     requests: int
     failures: int
+    wanted: float | None = None
+    waiting: int = 0
+    dropped: int = 0
+    cpu: float | None = None
+
+
+class Slice(Part):
+    """What one endpoint did within a stretch of time of one phase.
+
+    `t` seconds since the start of the load to its beginning, `seconds` its width; a request
+    belongs to the slice in which it ended. `counts` are pairs laid flat: response time in
+    microseconds on the histogram's grid, requests.
+    """
+
+    t: float
+    seconds: float
+    method: str
+    name: str
+    phase: str
+    requests: int
+    failures: int
+    total_ms: float
+    counts: tuple[int, ...]
+
+
+class Arrivals(Part):
+    """Iterations of the open model; lateness is from the intended to the actual start."""
+
+    scheduled: int
+    started: int
+    late: int
+    dropped: int
+    most_waiting: int
+    late_ms: dict[str, float]
+    """Percentiles."""
+
+
+class Health(Part):
+    """How the generator itself fared; shares of one core in percent, of the busiest process."""
+
+    cpu_avg: float | None
+    cpu_max: float | None
+    clock_drift: float
+    """Most seconds that wall clock and monotonic clock went apart."""
+
+
+class TargetMetric(Part):
+    """One series that the target tells of itself, over the seconds since the start."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
 
 
 class Figure(Part):
@@ -170,6 +228,12 @@ class RunRecord(Part):
     user_errors: dict[str, int]
     preflight: tuple[str, ...]
     timeline: tuple[Moment, ...]
+    slices: tuple[Slice, ...] = ()
+    arrivals: Arrivals | None = None
+    health: Health | None = None
+    diagnosis: tuple[str, ...] = ()
+    """What the figures say of the target, in words."""
+    target_metrics: tuple[TargetMetric, ...] = ()
 
 
 def outcome(judgement: Judgement) -> Outcome:
