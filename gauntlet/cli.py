@@ -8,6 +8,8 @@ gauntlet make-images     the image cloud's test pictures; verify-images DIR, ana
 gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet matrix …        many runs over all combinations of dimensions
+gauntlet compare A B     what changed between runs, and whether it got worse
+gauntlet history         the runs under results/, and where they tend to
 """
 
 import json
@@ -26,6 +28,8 @@ from gauntlet import __version__, config, curves, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.commands import Group, enter
+from gauntlet.compare.command import compare
+from gauntlet.compare.history import history
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.matrix.command import matrix
@@ -49,6 +53,8 @@ gauntlet.add_command(target)
 for _command in (
     file_server,
     matrix,
+    compare,
+    history,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,

@@ -28,6 +28,7 @@ from gauntlet.text import nearest, shown
 DEFAULT = "default"
 MIX = "mix"
 MATRIX = "matrix/file-server"
+RUNNING_TARGET = "GAUNTLET_RUNNING_TARGET"
 _PACKAGE = Path(__file__).resolve().parent
 _MOST = 1_000_000_000
 _PORTS = {"http": 80, "https": 443}
@@ -138,6 +139,14 @@ def given_addresses(system: System | None) -> dict[str, str]:
     names = system.addresses if system else ()
     texts = {name: _variable(variable_of(name)) for name in names}
     return {name: text.rstrip("/") for name, text in texts.items() if text}
+
+
+def running_target() -> list[str]:
+    """Addresses of a reference target that runs already and stands for the embedded one.
+
+    A suite sets them for its runs, which so share one target; nobody else does.
+    """
+    return _variable(RUNNING_TARGET).split()
 
 
 def variable_of(address: str) -> str:

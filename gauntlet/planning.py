@@ -89,6 +89,7 @@ class Planner:
             system=self.system.name if self.system else None,
             profile_name=shape.profile if shape else None,
             profile=shape.plan if shape else None,
+            scale=self.options.scale if shape else 1.0,
             environment=self.target.environment if given else None,
             target=environment.host or "by user class",
             rules=self.rules(),
@@ -110,15 +111,15 @@ class Planner:
         if not target.embedded:
             return target
         assert self.system is not None
-        names = self.system.addresses
-        self._embedded = EmbeddedTarget(
-            self.system.target,
-            self.system.target_options,
-            self.system.servers or max(len(names), 1),
-        )
+        names, addresses = self.system.addresses, config.running_target()
+        if not addresses:
+            self._embedded = EmbeddedTarget(
+                self.system.target, self.system.target_options, self.system.embedded
+            )
+            addresses = self._embedded.addresses
         if not names:
-            return Target(joined(self.system, self._embedded.addresses), "embedded")
-        found = dict(zip(names, self._embedded.addresses, strict=True))
+            return Target(joined(self.system, addresses), "embedded")
+        found = dict(zip(names, addresses, strict=True))
         return targets(self.system, found, "embedded")
 
     def _given(self, host: str | None) -> tuple[str | None, dict[str, str]]:
@@ -159,12 +160,13 @@ class Planner:
 
     def _choose_shape(self) -> None:
         environment = self._environment
-        shapes = {name: shape_for(name, self.system) for name in config.profile_names(self.system)}
+        system, scale = self.system, self.options.scale
+        shapes = {name: shape_for(name, system, scale) for name in config.profile_names(system)}
         if isinstance(environment.shape_class, ProfileShape):
-            environment.shape_class.system = self.system
+            environment.shape_class.system, environment.shape_class.scale = system, scale
         if self.options.profile:
             chosen = shapes.get(self.options.profile) or shape_for(
-                self.options.profile, self.system
+                self.options.profile, system, scale
             )
             environment.shape_class = chosen
             self._warn_of_curve_options()

@@ -63,6 +63,7 @@ class Plan:
     mix: Model | None
     preflight: Sequence[str]
     addresses: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1.0
 
 
 @dataclass
@@ -214,6 +215,7 @@ class Run:
             python=platform.python_version(),
             system=plan.system,
             profile=plan.profile_name,
+            scale=plan.scale,
             environment=plan.environment,
             target=plan.target,
             addresses=dict(plan.addresses),

@@ -62,6 +62,14 @@ class System:
     settings: str = ""
     """The variable that names a file of settings in the original tester's form."""
 
+    progression: tuple[str, ...] = ("smoke", "quick", "standard", "load", "stress")
+    """Profiles in the order in which a suite runs them: each asks more than the one before."""
+
+    @property
+    def embedded(self) -> int:
+        """How many addresses its reference target tells, as a run starts it."""
+        return self.servers or max(len(self.addresses), 1)
+
 
 SYSTEMS = {
     system.name: system
