@@ -8,6 +8,7 @@ gauntlet make-images     the image cloud's test pictures; verify-images DIR, ana
 gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet matrix …        many runs over all combinations of dimensions
+gauntlet suite           profiles in turn, as long as each passes
 gauntlet compare A B     what changed between runs, and whether it got worse
 gauntlet history         the runs under results/, and where they tend to
 """
@@ -33,6 +34,7 @@ from gauntlet.compare.history import history
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.matrix.command import matrix
+from gauntlet.suite.command import suite
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -53,6 +55,7 @@ gauntlet.add_command(target)
 for _command in (
     file_server,
     matrix,
+    suite,
     compare,
     history,
     image_commands.make_images,

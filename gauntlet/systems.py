@@ -62,6 +62,9 @@ class System:
     settings: str = ""
     """The variable that names a file of settings in the original tester's form."""
 
+    probe: tuple[str, ...] = ()
+    """Options that leave in the tasks whose preflight is the lightest call: a suite's probe."""
+
     progression: tuple[str, ...] = ("smoke", "quick", "standard", "load", "stress")
     """Profiles in the order in which a suite runs them: each asks more than the one before."""
 
@@ -74,7 +77,13 @@ class System:
 SYSTEMS = {
     system.name: system
     for system in (
-        System("predict", PredictMix, "predict_mix.py", "predict"),
+        System(
+            "predict",
+            PredictMix,
+            "predict_mix.py",
+            "predict",
+            probe=("--tags", "health"),
+        ),
         System(
             "walrus",
             WalrusMix,
@@ -96,6 +105,8 @@ SYSTEMS = {
             "chater_flows.py",
             "chater",
             addresses=("chater",),
+            probe=("--tags", "full_flow"),
+            progression=("smoke", "low", "normal", "load", "high", "stress"),
             address_variables=("TARGET_HOST", "EATER_TARGET_HOST"),
             # A demo without secrets and limits; the grid of half a second is the original's alone.
             target_options=("--daily-limit", "0", "--answer-grid", "0s", "--slots", "0"),
@@ -123,6 +134,7 @@ SYSTEMS = {
             schemes=("udp",),
             target_options=("--nodes", "3", "--pacing", "2ms"),
             servers=3,
+            progression=("smoke", "light", "standard", "heavy"),
             settings="IMAGE_CLOUD_CONFIG",
             variables=(
                 Variable("IMAGE_CLOUD_KEEP", key="output.keep"),
@@ -135,6 +147,7 @@ SYSTEMS = {
             "file_server_mix.py",
             "file-server",
             schemes=("tcp",),
+            probe=("--tags", "list"),
             target_options=("--pool", "50", "--populate", "10,50,100"),
         ),
     )

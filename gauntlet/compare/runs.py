@@ -44,4 +44,5 @@ def _reason(text: str, error: ValidationError) -> str:
     where = ".".join(map(str, first["loc"]))
     more = error.error_count() - 1
     others = f", and {more} more" if more else ""
-    return f"expected a run record of this version, got another: {where}: {first['msg'].lower()}{others}"
+    what = f"{where}: {first['msg'].lower()}{others}"
+    return f"expected a run record of this version, got another: {what}"
