@@ -166,6 +166,11 @@ class LocustRun:
             raise RunFailed(said, self._process.returncode)
         return RunRecord.model_validate_json((folder / "run.json").read_text("utf-8")), folder
 
+    def interrupt(self) -> None:
+        """Let it end now, from another thread than the one that waits for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
     def _let_go(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()

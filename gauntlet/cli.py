@@ -9,6 +9,7 @@ gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet matrix …        many runs over all combinations of dimensions
 gauntlet suite           profiles in turn, as long as each passes
+gauntlet prove           whether each threshold would notice what it is there for
 gauntlet compare A B     what changed between runs, and whether it got worse
 gauntlet history         the runs under results/, and where they tend to
 """
@@ -35,6 +36,7 @@ from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.matrix.command import matrix
 from gauntlet.suite.command import suite
+from gauntlet.suite.prove_command import prove
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -56,6 +58,7 @@ for _command in (
     file_server,
     matrix,
     suite,
+    prove,
     compare,
     history,
     image_commands.make_images,
