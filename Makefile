@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
-.PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
+.PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix
 
@@ -52,6 +52,10 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 # that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
 	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e unit documents
+
+# On its own: the clean runs have to keep the shipped limits.
+prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
+	$(BIN)/gauntlet prove
 
 unit: setup  ## only the tests that start no Locust process
 	$(BIN)/python -m pytest -q -m 'not e2e'

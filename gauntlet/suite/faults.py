@@ -79,7 +79,7 @@ PROOFS = {
     ),
     "chater": Proof(
         (
-            Fault("slow", ("--fault-delay", "6s"), (TIME,), lasts=50),
+            Fault("slow", ("--fault-delay", "6s"), (TIME, RATE), lasts=50),
             Fault("errors", ("--fault-5xx", "40%"), (RATIO,)),
             Fault("wrong", ("--fault-corrupt", "40%"), (RATIO,)),
         ),
