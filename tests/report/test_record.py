@@ -215,7 +215,7 @@ def test_slices_stand_on_a_line_each(make_record: MakeRecord) -> None:
     assert RunRecord.model_validate_json(text) == kept
     assert [line for line in text.splitlines() if '"t":-0.25' in line] == [
         '    {"t":-0.25,"seconds":1.0,"method":"GET","name":"/a","phase":"","requests":2,'
-        '"failures":1,"total_ms":30.0,"counts":[9984,1,19968,1]},'
+        '"failures":1,"total_ms":30.0,"counts":[10000,1,20000,1]},'
     ]
     assert RunRecord.model_validate_json(record.to_json(make_record(MEASURED))).slices == ()
 
