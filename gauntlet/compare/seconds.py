@@ -3,6 +3,7 @@
 Several runs lie on one grid of response times, so that their counts can be weighed and added.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def _rows(parts: Sequence[Slice], every: Sequence[Slice], grid: Floats) -> Secon
     phase, width = parts[0].phase, max(part.seconds for part in parts)
     slots: dict[int, set[str]] = defaultdict(set)
     for part in every:
-        slots[round(part.t / width)].add(part.phase)
+        slots[_slot(part, width)].add(part.phase)
     own = sorted(at for at, phases in slots.items() if phase in phases)
     first, last = own[0], own[-1]
     if len(slots[first]) > 1 and first < last:
@@ -108,7 +109,7 @@ def _rows(parts: Sequence[Slice], every: Sequence[Slice], grid: Floats) -> Secon
     counts = np.zeros((count, len(grid) - 1), dtype=np.float32)
     requests, failures = np.zeros(count), np.zeros(count)
     for part in parts:
-        row = round(part.t / width) - first
+        row = _slot(part, width) - first
         if not 0 <= row < count:
             continue
         laid = np.array(part.counts, dtype=np.int64).reshape(-1, 2)
@@ -117,6 +118,11 @@ def _rows(parts: Sequence[Slice], every: Sequence[Slice], grid: Floats) -> Secon
         requests[row] += part.requests
         failures[row] += part.failures
     return _shortened(Seconds(counts, requests, failures, width))
+
+
+def _slot(part: Slice, width: float) -> int:
+    """Which slice of time it is; they begin at full seconds of the clock, not of the run."""
+    return math.floor(part.t / width + 1e-3)
 
 
 def _shortened(rows: Seconds) -> Seconds:

@@ -119,7 +119,10 @@ def _planned(
             config.load_profile(one, system)
     if env is not None:
         with gathering(mistakes):
-            config.load_environment(env)
+            target = config.load_environment(env).targets.get(system.name, EMBEDDED)
+            for address in [target] if isinstance(target, str) else target.values():
+                if address != EMBEDDED:
+                    check_address(address, system, allow_protected, "--env")
     if url is not None:
         with gathering(mistakes):
             check_address(url, system, allow_protected, "--url")

@@ -1,6 +1,7 @@
 """Comparisons of simulated runs: what is equal stays quiet, what got slower is found."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from gauntlet.report.record import RunRecord
 from tests.compare.simulation import simulate
 
 PAIRS = 40
-NOISE = {"steady": 110, "from_second_to_second": 0.03}
+NOISE: dict[str, Any] = {"steady": 110, "from_second_to_second": 0.03}
 
 
 def regressions(found: Sequence[Change]) -> set[tuple[str, str, str]]:
@@ -24,7 +25,8 @@ def the(found: Sequence[Change], name: str, metric: str, phase: str = "steady") 
 
 
 def test_equal_runs_raise_no_alarm_and_a_tenth_more_is_found_in_nine_of_ten() -> None:
-    alarms, hits = [], 0
+    alarms: list[tuple[str, str, str]] = []
+    hits = 0
     for pair in range(PAIRS):
         source = np.random.default_rng(pair)
         baseline, equal = ([simulate(source, **NOISE) for _ in range(3)] for _ in range(2))
@@ -38,7 +40,7 @@ def test_equal_runs_raise_no_alarm_and_a_tenth_more_is_found_in_nine_of_ten() ->
 
 
 def test_noisy_runs_make_wide_intervals_and_no_alarm() -> None:
-    noisy = {"steady": 60, "from_run_to_run": 0.05, "rate": 0.3}
+    noisy: dict[str, Any] = {"steady": 60, "from_run_to_run": 0.05, "rate": 0.3}
     for pair in range(10):
         source = np.random.default_rng(1000 + pair)
         runs = [simulate(source, **noisy) for _ in range(6)]

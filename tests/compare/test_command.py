@@ -77,7 +77,7 @@ def test_one_run_a_side_says_that_the_spread_is_unknown(keep: Keep) -> None:
     assert "run-to-run spread is unknown" in told.output and "no regression" in told.output
 
 
-UNLIKE = {
+UNLIKE: dict[str, dict[str, Any]] = {
     "system": {"system": "walrus"},
     "profile": {"profile": "load"},
     "scale": {"scale": 0.1},

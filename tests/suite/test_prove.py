@@ -31,9 +31,3 @@ def test_an_interruption_ends_all_processes(lab: Lab) -> None:
     process.press_ctrl_c()
     assert process.end().code == 130
     wait_until_gone(family)
-
-
-def test_a_mistake_is_told_in_one_line(lab: Lab) -> None:
-    ended = lab.start(*COMMAND, "predict", "walrus", "--profile", "smok", "--scale", "none").end()
-    assert ended.code == 2
-    assert [line.partition(":")[0] for line in ended.mistakes] == ["profile", "--scale"]

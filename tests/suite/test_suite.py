@@ -29,10 +29,10 @@ def read(folder: Path) -> dict[str, Any]:
 
 def test_a_suite_that_was_killed_goes_on_after_its_last_finished_step(lab: Lab) -> None:
     for name in ("one", "two", "three"):
-        lab.profile(name, duration="20s" if name == "two" else "10s")
+        lab.profile(name, duration="40s" if name == "two" else "25s")
     typed = *COMMAND, "--system", "predict", "one", "two", "three", "--scale", "0.1", *COOL
     process = lab.start(*typed)
-    process.wait_for("2/3 two: 2s; about 3s left")
+    process.wait_for("2/3 two: 4s; about ")
     family = process.children()
     assert len(family) >= 3  # target, probe, run
     psutil.Process(process.pid).kill()
@@ -64,8 +64,8 @@ def test_a_suite_that_was_killed_goes_on_after_its_last_finished_step(lab: Lab) 
 
 
 def test_a_suite_stops_at_the_first_verdict_that_is_no_pass(lab: Lab) -> None:
-    lab.profile("good", duration="1s")
-    lab.profile("bad", duration="1s", thresholds=["p95 < 1ms"])
+    lab.profile("good", duration="2s")
+    lab.profile("bad", duration="2s", thresholds=["p95 < 1ms"])
     ended = lab.start(*COMMAND, "--system", "predict", "good", "bad", "good", *COOL).end()
     assert ended.code == 3, ended
     (folder,) = states(lab)
@@ -91,24 +91,3 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(lab: Lab) -> None:
     assert ended.mistakes[-1].endswith(f"gauntlet suite --resume results/{folder.name}")
     wait_until_gone(family)
     assert read(folder)["steps"] == []
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        pytest.param([], "suite: expected --system NAME or --resume DIR", id="nothing"),
-        pytest.param(["--system", "predikt"], "system: expected one of", id="system"),
-        pytest.param(["--system", "predict", "smok"], "profile: expected one of", id="profile"),
-        pytest.param(["--system", "predict", "--scale", "2"], "--scale: expected", id="scale"),
-        pytest.param(["--system", "predict", "--cool-down", "1"], "--cool-down: exp", id="pause"),
-        pytest.param(["--system", "predict", "--env", "production"], "host: exp", id="protected"),
-        pytest.param(["--resume", "results"], "--resume: expected the folder of a", id="state"),
-    ],
-)
-def test_a_mistake_is_told_in_one_line_and_nothing_is_sent(
-    lab: Lab, options: list[str], words: str
-) -> None:
-    ended = lab.start(*COMMAND, *options).end()
-    assert ended.code == 2, ended
-    (line,) = ended.mistakes
-    assert line.startswith(words)
