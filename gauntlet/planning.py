@@ -13,8 +13,9 @@ from gauntlet.report import files
 from gauntlet.run import Plan
 from gauntlet.shape import ProfileShape, shape_for
 from gauntlet.systems import System
+from gauntlet.text import nearest, shown
 from gauntlet.thresholds import Threshold, override
-from gauntlet.user import SuiteUser
+from gauntlet.user import SuiteUser, tags_of
 from gauntlet.worker import ADDRESSES, Worker
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Planner:
         self.options = options.read(self._parsed)
         if self.options.wait is not None and worker.mix is not None:
             worker.mix = worker.mix.model_copy(update={"wait": self.options.wait})
+        self._check_tags()
         worker.configure()
         files.check_writable(self.options.results)
         self._choose_shape()
@@ -176,6 +178,19 @@ class Planner:
             **shapes,
         }
 
+    def _check_tags(self) -> None:
+        """Refuse tags that no task has: Locust runs what is left, or nothing."""
+        known = set().union(*map(tags_of, self._environment.user_classes))
+        given = {"--tags": self._parsed.tags, "--exclude-tags": self._parsed.exclude_tags}
+        mistakes = [
+            f"{option}: expected {_one_of(known)}, got {shown(tag)}{nearest(tag, known)}"
+            for option, tags in given.items()
+            for tag in tags or ()
+            if tag not in known
+        ]
+        if mistakes:
+            raise UsageError(mistakes)
+
     def _warn_of_curve_options(self) -> None:
         given = [option for name, option in _CURVE.items() if getattr(self._parsed, name)]
         if given:
@@ -186,3 +201,7 @@ class Planner:
         """Seconds of `-t`; None where another shape decides or the load goes on until stopped."""
         seconds = self._parsed.run_time
         return float(seconds) if seconds and self._environment.shape_class is None else None
+
+
+def _one_of(tags: set[str]) -> str:
+    return f"one of {', '.join(sorted(tags))}" if tags else "none, because no task has a tag"
