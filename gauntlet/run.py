@@ -31,6 +31,7 @@ from gauntlet.report.record import (
     Statistics,
     histograms,
     outcome,
+    slices,
     statistics,
     table,
     threshold_result,
@@ -103,7 +104,7 @@ class Run:
         self._ledger = ledger
         self._iterations = iterations
         self._extras = extras or Extras(environment)
-        self._begun = time.perf_counter()
+        self._begun, self._began = time.perf_counter(), time.time()
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
         self.ended = False
@@ -119,7 +120,7 @@ class Run:
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
         if self.plan.profile is not None:
-            self._begun = time.perf_counter()
+            self._begun, self._began = time.perf_counter(), time.time()
 
     def checks(self) -> list[Check]:
         """Every rule against what is measured so far."""
@@ -253,6 +254,7 @@ class Run:
             },
             preflight=tuple(plan.preflight),
             timeline=tuple(self._timeline.moments),
+            slices=slices(self._recorder.slices, self._began),
         )
 
 

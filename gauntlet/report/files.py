@@ -12,7 +12,7 @@ from locust.html import get_html_report
 
 from gauntlet.errors import UsageError
 from gauntlet.report import histograms, junit, tables
-from gauntlet.report.record import RunRecord
+from gauntlet.report.record import RunRecord, to_json
 
 
 def new_folder(parent: str, started: datetime, system: str | None, profile: str | None) -> Path:
@@ -75,7 +75,7 @@ class LocustFiles:
 
 def write(record: RunRecord, folder: Path) -> None:
     """Write the run record and what is made from it alone."""
-    (folder / "run.json").write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "run.json").write_text(to_json(record), encoding="utf-8")
     junit.write(record, folder / "junit.xml")
     histograms.write(record, folder / "histograms.hlog")
     if record.servers:
