@@ -30,6 +30,7 @@ from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.phases import Phases
 from gauntlet.preparing import Preparing
+from gauntlet.pulse import Pulse
 from gauntlet.systems import System
 from gauntlet.systems import system as find_system
 from gauntlet.worker import Worker
@@ -123,7 +124,7 @@ class Suite:
             environment.events.test_start.add_listener(self._number)
         phases, iterations = Phases(environment, recorder), Iterations(environment)
         preparing = Preparing(environment, self._make_payloads)
-        return Instruments(recorder, extras, phases, iterations, preparing)
+        return Instruments(recorder, extras, phases, iterations, preparing, Pulse(environment))
 
     def _number(self, **_: Any) -> None:
         """Give the run a number that goes to the workers: what comes late is told apart by it."""
@@ -136,6 +137,7 @@ class Suite:
             self._judge.hold()
         self._instruments.recorder.clear()
         self._instruments.extras.clear()
+        self._instruments.pulse.clear()
         if self._judge is not None:
             self._judge.begin()
         else:

@@ -24,6 +24,7 @@ from gauntlet.phases import Phases
 from gauntlet.planning import Planner
 from gauntlet.preflight import preflight
 from gauntlet.preparing import Preparing
+from gauntlet.pulse import Pulse
 from gauntlet.report import console, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
@@ -40,6 +41,7 @@ class Instruments:
     phases: Phases
     iterations: Iterations
     preparing: Preparing
+    pulse: Pulse
 
 
 class Judge:
@@ -106,6 +108,7 @@ class Judge:
             self._ledger,
             parts.iterations,
             parts.extras,
+            parts.pulse,
         )
         if isinstance(self._environment.runner, MasterRunner):
             self._wait_for_payloads()

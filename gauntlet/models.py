@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from gauntlet import curves, thresholds, units
+from gauntlet import curves, rules, thresholds, units
 from gauntlet.text import nearest, shown
 
 EMBEDDED = "embedded"
@@ -128,6 +128,8 @@ class Profile(Model):
         if peak != self.users:
             what = "the peak of the phases" if self.phases else "what the spawn rate reaches"
             yield f"users: expected {what}, {peak}, got {self.users}"
+        for index, mistake in rules.mistakes(self.thresholds, self.curve):
+            yield f"thresholds[{index}]: {mistake}"
 
 
 _ADDRESS = r"^(embedded|[a-z]+://\S+)$"

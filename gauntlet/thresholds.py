@@ -230,7 +230,7 @@ def value_of(rule: Threshold, series: Series) -> float:
 
 def holds(rule: Threshold, value: float) -> bool:
     """Whether a value is within the rule's limit."""
-    return _COMPARE[rule.op](value, rule.limit)
+    return bool(_COMPARE[rule.op](value, rule.limit))
 
 
 def _kind(metric: str) -> Kind:

@@ -4,6 +4,7 @@
 milliseconds where a name ends in `_ms`, else in seconds; ratios are 0.0 to 1.0; moments are UTC.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import chain
@@ -14,6 +15,7 @@ from gauntlet.measure.series import Key, Series, merge
 from gauntlet.measure.slices import Slices
 from gauntlet.thresholds import Check
 from gauntlet.verdict import Judgement
+from gauntlet.vitals import Vitals
 
 VERSION = 1
 QUANTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -255,7 +257,7 @@ def threshold_result(check: Check) -> ThresholdResult:
         metric=rule.metric,
         glob=rule.glob,
         limit=rule.limit,
-        value=check.value,
+        value=None if check.value is None or math.isinf(check.value) else check.value,
         margin=check.margin,
         held=check.held,
         samples=check.samples,
@@ -320,6 +322,11 @@ def slices(measured: Slices, began: float) -> tuple[Slice, ...]:
         )
         for key, second, series in measured.items()
     )
+
+
+def health(vitals: Vitals) -> Health:
+    """How the processes that made the load fared."""
+    return Health(cpu_avg=vitals.average, cpu_max=vitals.most, clock_drift=round(vitals.drift, 3))
 
 
 def to_json(record: RunRecord) -> str:
