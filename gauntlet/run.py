@@ -26,6 +26,7 @@ from gauntlet.measure.series import Key, Series
 from gauntlet.models import Model, Profile
 from gauntlet.pulse import Pulse
 from gauntlet.report import files, progress
+from gauntlet.report.diagnosis import diagnose
 from gauntlet.report.record import (
     Failure,
     Fleet,
@@ -277,7 +278,7 @@ class Run:
         )
         assert runner is not None and options is not None
         series = self._recorder.series
-        return RunRecord(
+        record = RunRecord(
             gauntlet=gauntlet.__version__,
             locust=locust.__version__,
             python=platform.python_version(),
@@ -309,6 +310,7 @@ class Run:
             endpoints=table(series, "name", "method"),
             servers=table(series, "server"),
             phases=table(series, "phase"),
+            phase_endpoints=table(series, "phase", "name", "method"),
             sections=tuple(self._extras.sections()),
             histograms=histograms(series),
             failures=tuple(
@@ -325,6 +327,7 @@ class Run:
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
         )
+        return record.model_copy(update={"diagnosis": diagnose(record)})
 
 
 def _iterations(tally: Tally | None) -> IterationCount | None:

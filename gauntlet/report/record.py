@@ -5,7 +5,7 @@ milliseconds where a name ends in `_ms`, else in seconds; ratios are 0.0 to 1.0;
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
 
@@ -226,6 +226,8 @@ class RunRecord(Part):
     endpoints: tuple[Statistics, ...]
     servers: tuple[Statistics, ...]
     phases: tuple[Statistics, ...]
+    phase_endpoints: tuple[Statistics, ...] = ()
+    """Endpoints in each phase."""
     sections: tuple[Section, ...] = ()
     histograms: tuple[Histogram, ...]
     failures: tuple[Failure, ...]
@@ -291,10 +293,17 @@ def statistics(key: Key, series: Series) -> Statistics:
 def table(series: Mapping[Key, Series], *by: str) -> tuple[Statistics, ...]:
     """Statistics over the named parts of the key, in order; what has none of them is left out.
 
-    Endpoints are `table(series, "name", "method")`. Phases stay in the order they came in.
+    Endpoints are `table(series, "name", "method")`. Phases, `table(series, "phase", …)`, stay in
+    the order they came in.
     """
     merged = {key: one for key, one in merge(series, by=by).items() if any(key)}
-    keys = merged if by == ("phase",) else sorted(merged, key=lambda key: (key.name, key))
+    keys: Iterable[Key] = merged
+    if by[0] == "phase":
+        order = list(dict.fromkeys(key.phase for key in merged if key.phase))
+        merged = {key: one for key, one in merged.items() if key.phase}
+        keys = sorted(merged, key=lambda key: (order.index(key.phase), key.name, key))
+    else:
+        keys = sorted(merged, key=lambda key: (key.name, key))
     return tuple(statistics(key, merged[key]) for key in keys)
 
 
