@@ -15,6 +15,8 @@ import locust
 from locust.env import Environment
 
 import gauntlet
+from gauntlet.arriving import Arriving
+from gauntlet.books import Count
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
@@ -29,6 +31,7 @@ from gauntlet.report.record import (
     Moment,
     RunRecord,
     Statistics,
+    arrivals,
     histograms,
     outcome,
     slices,
@@ -97,12 +100,14 @@ class Run:
         ledger: Ledger | None,
         iterations: Iterations,
         extras: Extras | None = None,
+        arriving: Arriving | None = None,
     ) -> None:
         self.plan = plan
         self._environment = environment
         self._recorder = recorder
         self._ledger = ledger
         self._iterations = iterations
+        self._arriving = arriving
         self._extras = extras or Extras(environment)
         self._begun, self._began = time.perf_counter(), time.time()
         self._started = datetime.now(UTC)
@@ -169,8 +174,13 @@ class Run:
             cut_short=stopped_early and planned is not None and lasted < planned - EARLY_S,
             lost_workers=self._ledger.lost if self._ledger and lasted else (),
             iterations=self._iterations.tally(),
+            arrivals=self._arrivals(),
             tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
         )
+
+    def _arrivals(self) -> Count | None:
+        """What came of the arrivals so far, where the run is open."""
+        return self._arriving.count() if self._arriving is not None else None
 
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
@@ -194,11 +204,14 @@ class Run:
     def moment(self) -> Moment:
         """Users, requests and failures right now."""
         every = self._recorder.series.values()
+        arrivals = self._arrivals() or Count()
         return Moment(
             t=round(time.perf_counter() - self._begun, 3),
             users=self._environment.runner.user_count if self._environment.runner else 0,
             requests=sum(series.requests for series in every),
             failures=sum(series.failures for series in every),
+            waiting=arrivals.waiting,
+            dropped=arrivals.dropped + arrivals.missing,
         )
 
     def _record(self, checks: Sequence[Check], judgement: Judgement, lasted: float) -> RunRecord:
@@ -208,7 +221,7 @@ class Run:
             self._environment.runner,
         )
         assert runner is not None and options is not None
-        series = self._recorder.series
+        series, count = self._recorder.series, self._arrivals()
         return RunRecord(
             gauntlet=gauntlet.__version__,
             locust=locust.__version__,
@@ -255,6 +268,7 @@ class Run:
             preflight=tuple(plan.preflight),
             timeline=tuple(self._timeline.moments),
             slices=slices(self._recorder.slices, self._began),
+            arrivals=None if count is None else arrivals(count),
         )
 
 

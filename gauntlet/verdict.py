@@ -4,6 +4,7 @@ INVALID outranks FAIL: where the measurement cannot be trusted, a broken thresho
 about the target. The causes that this module weighs:
 
     no request was made · a threshold matched nothing · a worker was lost · the run was cut short
+    arrivals were dropped
 
 Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
 from being asked is in no figure, so it turns a PASS into a FAIL.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from gauntlet.books import Count
 from gauntlet.exitcodes import ExitCode
 from gauntlet.text import counted
 from gauntlet.thresholds import Check
@@ -50,6 +52,7 @@ class Evidence:
     lost_workers: Sequence[str] = ()
     tolerated_losses: int = 0
     iterations: Tally | None = None
+    arrivals: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
         reasons.append(f"lost without a last report: {names}; what they measured is missing")
+    reasons += _dropped(evidence)
     tally = evidence.iterations
     if final and tally is not None and tally.done < tally.total:
         lost = f", {tally.lost} of them lost with workers" if tally.lost else ""
@@ -113,6 +117,25 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
         lasted, planned = format_duration(evidence.lasted), format_duration(evidence.planned)
         reasons.append(f"cut short after {lasted} of {planned}; let the run finish")
     return reasons
+
+
+def _dropped(evidence: Evidence) -> list[str]:
+    count = evidence.arrivals
+    if count is None:
+        return []
+    reasons, whole = [], counted(count.scheduled, "arrival")
+    if count.dropped:
+        remedy = "raise --max-users, add workers, or lower the rate"
+        reasons.append(f"{count.dropped} of {whole} dropped: all users were busy; {remedy}")
+    if count.missing and not _tolerated(evidence):
+        remedy = "find out what ended them"
+        reasons.append(f"{count.missing} of {whole} dropped: their workers were gone; {remedy}")
+    return reasons
+
+
+def _tolerated(evidence: Evidence) -> bool:
+    """Whether the run may have lost the workers that it lost."""
+    return 0 < len(evidence.lost_workers) <= evidence.tolerated_losses
 
 
 def _by_thresholds(checks: Sequence[Check], user_errors: int) -> Judgement:
