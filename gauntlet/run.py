@@ -182,6 +182,11 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
+    def arrivals_line(self) -> list[str]:
+        """A line on what became of the arrivals so far; none in a run that has none."""
+        count = self._arrivals()
+        return progress.arrivals(None if count is None else arrivals(count))
+
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gevent import getcurrent
 
-_late: dict[Any, float] = {}
+untaken: dict[Any, float] = {}
 """Milliseconds by the greenlet of the user; those that nobody has taken yet."""
 
 _DEPTH = 3
@@ -17,31 +17,31 @@ _DEPTH = 3
 
 def begin(ms: float) -> None:
     """An iteration begins here, `ms` milliseconds after it was due."""
-    _late[getcurrent()] = ms
+    untaken[getcurrent()] = ms
 
 
 def end() -> None:
     """The iteration is over."""
-    _late.pop(getcurrent(), None)
+    untaken.pop(getcurrent(), None)
 
 
 def shown() -> float:
     """What the request that has just ended was late; it can still be taken."""
-    owner = _owner() if _late else None
-    return 0.0 if owner is None else _late[owner]
+    owner = _owner() if untaken else None
+    return 0.0 if owner is None else untaken[owner]
 
 
 def take() -> float:
     """What the request that has just ended was late, in milliseconds; 0.0 for those after it."""
-    owner = _owner() if _late else None
-    return 0.0 if owner is None else _late.pop(owner)
+    owner = _owner() if untaken else None
+    return 0.0 if owner is None else untaken.pop(owner)
 
 
 def _owner() -> Any:
     """The greenlet of the user for whom this one works, while nobody has taken its lateness."""
     current: Any = getcurrent()
     for _ in range(_DEPTH):
-        if current in _late:
+        if current in untaken:
             return current
         spawner = getattr(current, "spawning_greenlet", None)
         current = spawner() if spawner is not None else None

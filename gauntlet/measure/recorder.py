@@ -29,7 +29,7 @@ from typing import Any, Protocol
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet.measure import lateness
+from gauntlet.measure.lateness import take, untaken
 from gauntlet.measure.outcomes import OUTCOMES, outcome_of
 from gauntlet.measure.series import Key, Series, sound
 from gauntlet.measure.slices import Slices, by_second
@@ -196,7 +196,7 @@ class Recorder:
         except (TypeError, ValueError, OverflowError):
             pending.note_odd(response_time, start_time, response_length)
         if self.open_model:
-            pending.note_late(lateness.take())
+            pending.note_late(take() if untaken else 0.0)
         if context:
             get = context.get
             first_byte = get("time_to_first_byte")

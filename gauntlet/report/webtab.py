@@ -269,6 +269,7 @@ def _running(run: Run) -> list[Row]:
         *map(_check, run.checks()),
         *map(_row, webservers.lines(run.servers())),
         _row(f"{_title(plan.profile_name)}: {line}"),
+        *map(_row, run.arrivals_line()),
     ]
 
 
@@ -279,6 +280,7 @@ def _ended(record: RunRecord, folder: Path | None) -> list[Row]:
         *map(_result, record.thresholds),
         *map(_row, webservers.lines(record.servers)),
         _row(f"{_title(record.profile)}: {_whole(record)}"),
+        *map(_row, progress.arrivals(record.arrivals)),
         _row(f"Results: {folder}"),
     ]
 
