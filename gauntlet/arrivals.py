@@ -95,7 +95,8 @@ class Schedule:
                 grown = position - before
                 # Of a square equation the form that a steepness of 0 does not divide by.
                 root = math.sqrt(max(piece.begin**2 + 2 * piece.steepness * grown, 0.0))
-                return piece.start + (2 * grown / (piece.begin + root) if grown else 0.0)
+                speed = piece.begin + root
+                return piece.start + (2 * grown / speed if speed else 0.0)
         return math.inf
 
     def is_open(self, elapsed: float) -> bool:
