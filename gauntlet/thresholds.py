@@ -25,10 +25,8 @@ from gauntlet.measure.series import Key, Series
 from gauntlet.text import nearest, shown
 from gauntlet.units import format_duration, parse_duration, parse_number, parse_ratio
 
-METRICS = ("fail_ratio", "rps", "requests", "failures", "avg", "min", "max") + (
-    "service_avg",
-    "service_max",
-)
+METRICS = ("fail_ratio", "rps", "requests", "failures", "avg", "min", "max")
+SERVICE_METRICS = ("service_avg", "service_max")
 _RULE = re.compile(r'\s*([A-Za-z_][\w.]*)\s*(?:\(\s*"([^"]*)"\s*\))?\s*(<=|>=|<|>)\s*(.+?)\s*')
 _PERCENTILE = re.compile(r"(service_)?p([0-9]{1,2}(?:\.[0-9]{1,6})?|100)")
 _COMPARE = {
@@ -140,8 +138,9 @@ def parse(text: object) -> Threshold:
         metric = (
             f"{percentile[1] or ''}p{float(percentile[2]):.12g}"  # p95.0 is about what p95 is about
         )
-    elif metric not in METRICS:
-        hint = nearest(metric, [*METRICS, "p50", "p95", "p99"])
+    elif metric not in METRICS + SERVICE_METRICS:
+        percentiles = "p50", "p95", "p99", "service_p50", "service_p95", "service_p99"
+        hint = nearest(metric, [*METRICS, *percentiles, *SERVICE_METRICS])
         raise ValueError(f"expected a metric ({', '.join(METRICS)}, pNN), got {metric!r}{hint}")
     limit = _parse_limit(metric, value)
     subject = metric if glob is None else f'{metric}("{glob}")'
