@@ -41,12 +41,16 @@ class Iterations:
         self.budget: Budget | None = None
         environment.events.test_start.add_listener(self._begin)
         self._connect()
-        tasks.pass_through(self)
 
     @property
     def complete(self) -> bool:
         """Whether a number of iterations was asked for and all of them are done."""
         return self.budget is not None and self.budget.done >= self.budget.total
+
+    @property
+    def wanted(self) -> bool:
+        """Whether another one may begin in this process, as far as it knows."""
+        return self.gate is None or not self.gate.exhausted
 
     def tally(self) -> Tally | None:
         """How far the run has come; None where no number of iterations was asked for."""

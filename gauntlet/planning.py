@@ -7,8 +7,10 @@ from locust.env import Environment
 
 from gauntlet import config, options, rules
 from gauntlet.addresses import Target, check_address, check_form, joined, resolve, targets
+from gauntlet.arrivals import Schedule, steady
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import UsageError, gathering
+from gauntlet.pool import MOST
 from gauntlet.report import files
 from gauntlet.run import Plan
 from gauntlet.shape import ProfileShape, shape_for
@@ -20,8 +22,8 @@ from gauntlet.worker import ADDRESSES, Worker
 
 logger = logging.getLogger(__name__)
 
-_CURVE = {"num_users": "-u", "spawn_rate": "-r", "run_time": "-t"}
-"""Options of Locust that a profile makes meaningless."""
+_CURVE = {"num_users": "-u", "spawn_rate": "-r", "run_time": "-t", "arrivals": "--arrivals"}
+"""Options that a profile makes meaningless."""
 
 
 class Planner:
@@ -59,6 +61,22 @@ class Planner:
     def total_iterations(self) -> int | None:
         """Iterations of the run that begins now: the option's, else the profile's."""
         return self.options.total_iterations or (self.shape.plan.iterations if self.shape else None)
+
+    @property
+    def max_users(self) -> int:
+        """The most users of a process that serves arrivals: the option's, else the profile's."""
+        given = options.max_users(self._parsed)
+        return given or (self.shape.plan.max_users if self.shape else None) or MOST
+
+    def schedule(self) -> Schedule | None:
+        """The arrivals of the run that begins now; None where users set the pace."""
+        seed = int(self._parsed.seed)
+        if self.shape is not None:
+            return self.shape.plan.schedule(seed)
+        arrivals = options.arrivals(self._parsed)
+        if arrivals is None:
+            return None
+        return steady(arrivals.rate, self._run_time(), arrivals.distribution, seed)
 
     def rules(self) -> list[Threshold]:
         """The profile's thresholds with those given by hand over them."""

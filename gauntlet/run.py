@@ -18,6 +18,8 @@ from locust.runners import LocalRunner
 
 import gauntlet
 from gauntlet import curves
+from gauntlet.arriving import Arriving
+from gauntlet.books import Count
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
@@ -34,6 +36,7 @@ from gauntlet.report.record import (
     Moment,
     RunRecord,
     Statistics,
+    arrivals,
     health,
     histograms,
     outcome,
@@ -112,12 +115,14 @@ class Run:
         iterations: Iterations,
         extras: Extras | None = None,
         pulse: Pulse | None = None,
+        arriving: Arriving | None = None,
     ) -> None:
         self.plan = plan
         self._environment = environment
         self._recorder = recorder
         self._ledger = ledger
         self._iterations = iterations
+        self._arriving = arriving
         self._extras = extras or Extras(environment)
         self._begun, self._began = time.perf_counter(), time.time()
         self._started = datetime.now(UTC)
@@ -215,6 +220,7 @@ class Run:
             troubles=tuple(self._troubles()),
             lost_workers=self._ledger.lost if self._ledger and lasted else (),
             iterations=self._iterations.tally(),
+            arrivals=self._arrivals(),
             tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
         )
 
@@ -234,6 +240,15 @@ class Run:
                 self._aborted = check, t
                 gevent.spawn(end_load, self._environment)
                 return
+
+    def _arrivals(self) -> Count | None:
+        """What came of the arrivals so far, where the run is open."""
+        return self._arriving.count() if self._arriving is not None else None
+
+    def arrivals_line(self) -> list[str]:
+        """A line on what became of the arrivals so far; none in a run that has none."""
+        count = self._arrivals()
+        return progress.arrivals(None if count is None else arrivals(count))
 
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
@@ -261,6 +276,7 @@ class Run:
         """Users, requests and failures right now."""
         every = self._recorder.series.values()
         t = round(time.perf_counter() - self._begun, 3)
+        arrivals = self._arrivals() or Count()
         return Moment(
             t=t,
             users=self._environment.runner.user_count if self._environment.runner else 0,
@@ -268,6 +284,8 @@ class Run:
             failures=sum(series.failures for series in every),
             wanted=self._following.wanted(t),
             cpu=self._pulse.vitals.latest,
+            waiting=arrivals.waiting,
+            dropped=arrivals.dropped + arrivals.missing,
         )
 
     def _record(self, checks: Sequence[Check], judgement: Judgement, lasted: float) -> RunRecord:
@@ -277,7 +295,7 @@ class Run:
             self._environment.runner,
         )
         assert runner is not None and options is not None
-        series = self._recorder.series
+        series, count = self._recorder.series, self._arrivals()
         record = RunRecord(
             gauntlet=gauntlet.__version__,
             locust=locust.__version__,
@@ -326,6 +344,7 @@ class Run:
             timeline=tuple(self._timeline.moments),
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
+            arrivals=None if count is None else arrivals(count),
         )
         return record.model_copy(update={"diagnosis": diagnose(record)})
 

@@ -4,6 +4,7 @@
                | 'recovers("' threshold '")' op duration [ clauses ]
     metric    := "fail_ratio" | "rps" | "requests" | "failures" | "avg" | "min" | "max"
                | "p" digits [ "." digits ]
+               | "service_avg" | "service_max" | "service_p" digits [ "." digits ]
     op        := "<" | "<=" | ">" | ">="
     value     := duration for times    500ms, 2s, 1m
                | ratio for fail_ratio  1%, 0.01
@@ -36,8 +37,9 @@ from gauntlet.text import nearest, shown
 from gauntlet.units import format_duration, parse_duration, parse_number, parse_ratio
 
 METRICS = ("fail_ratio", "rps", "requests", "failures", "avg", "min", "max")
+SERVICE_METRICS = ("service_avg", "service_max")
 _RULE = re.compile(r'\s*([A-Za-z_][\w.]*)\s*(?:\(\s*"([^"]*)"\s*\))?\s*(<=|>=|<|>)\s*(.+?)\s*')
-_PERCENTILE = re.compile(r"p([0-9]{1,2}(?:\.[0-9]{1,6})?|100)")
+_PERCENTILE = re.compile(r"(service_)?p([0-9]{1,2}(?:\.[0-9]{1,6})?|100)")
 _COMPARE = {
     "<": lambda value, limit: value < limit,
     "<=": lambda value, limit: value <= limit,
@@ -90,7 +92,7 @@ class Threshold:
     def quantile(self) -> float | None:
         """The percentile it reads (0 to 100); None for another metric."""
         match = _PERCENTILE.fullmatch(self.inner.metric if self.inner else self.metric)
-        return float(match[1]) if match else None
+        return float(match[2]) if match else None
 
     def matches(self, key: Key) -> bool:
         """Whether a series is one of those that the rule judges."""
@@ -174,9 +176,11 @@ def _parse_body(text: object) -> Threshold:
         return _parse_recovery(glob, op, value)
     percentile = _PERCENTILE.fullmatch(metric)
     if percentile:
-        metric = f"p{float(percentile[1]):.12g}"  # p95.0 is about what p95 is about
-    elif metric not in METRICS:
-        hint = nearest(metric, [*METRICS, "p50", "p95", "p99", RECOVERS])
+        # p95.0 is about what p95 is about
+        metric = f"{percentile[1] or ''}p{float(percentile[2]):.12g}"
+    elif metric not in METRICS + SERVICE_METRICS:
+        percentiles = "p50", "p95", "p99", "service_p50", "service_p95", "service_p99"
+        hint = nearest(metric, [*METRICS, *percentiles, *SERVICE_METRICS, RECOVERS])
         raise ValueError(f"expected a metric ({', '.join(METRICS)}, pNN), got {metric!r}{hint}")
     limit = _parse_limit(metric, value)
     subject = metric if glob is None else f'{metric}("{glob}")'
@@ -221,6 +225,8 @@ def _evaluate(rule: Threshold, series: Mapping[Key, Series], figures: Figures | 
 
 def value_of(rule: Threshold, series: Series) -> float:
     """What the rule judges of a series."""
+    if rule.quantile is not None and rule.metric.startswith("service_"):
+        return series.service_percentiles_ms([rule.quantile])[rule.quantile] / 1000
     if rule.quantile is not None:
         return series.percentile_ms(rule.quantile) / 1000
     if rule.kind == "time":

@@ -5,6 +5,7 @@ about the target. The causes that this module weighs:
 
     no request was made · a threshold matched nothing · a worker was lost · the run was cut short
     a process was saturated, or its clock was set · users were off the curve (`gauntlet.vitals`)
+    arrivals were dropped
 
 Too few requests for a percentile spoil a PASS alone: a limit that they broke is broken. A run that
 ended itself because a rule broke is no run cut short.
@@ -20,6 +21,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
+from gauntlet.books import Count
 from gauntlet.exitcodes import ExitCode
 from gauntlet.text import counted
 from gauntlet.thresholds import Check
@@ -68,6 +70,7 @@ class Evidence:
     aborted: Abort | None = None
     troubles: Sequence[str] = ()
     """What the generator says against its own measurement."""
+    arrivals: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
         names = ", ".join(evidence.lost_workers)
         reasons.append(f"lost without a last report: {names}; what they measured is missing")
     reasons += evidence.troubles
+    reasons += _dropped(evidence)
     tally = evidence.iterations
     if whole and tally is not None and tally.done < tally.total:
         lost = f", {tally.lost} of them lost with workers" if tally.lost else ""
@@ -134,6 +138,25 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
         by = " by SIGTERM" if evidence.terminated else ""
         reasons.append(f"cut short after {lasted} of {planned}{by}; let the run finish")
     return reasons
+
+
+def _dropped(evidence: Evidence) -> list[str]:
+    count = evidence.arrivals
+    if count is None:
+        return []
+    reasons, whole = [], counted(count.scheduled, "arrival")
+    if count.dropped:
+        remedy = "raise --max-users, add workers, or lower the rate"
+        reasons.append(f"{count.dropped} of {whole} dropped: all users were busy; {remedy}")
+    if count.missing and not _tolerated(evidence):
+        remedy = "find out what ended them"
+        reasons.append(f"{count.missing} of {whole} dropped: their workers were gone; {remedy}")
+    return reasons
+
+
+def _tolerated(evidence: Evidence) -> bool:
+    """Whether the run may have lost the workers that it lost."""
+    return 0 < len(evidence.lost_workers) <= evidence.tolerated_losses
 
 
 def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:

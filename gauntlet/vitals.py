@@ -6,7 +6,7 @@ Each finding is a sentence with what to do about it, and spoils the measurement.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gauntlet.curves import Phase, duration, users_at
+from gauntlet.curves import Phase, arrivals_at, duration, users_at
 from gauntlet.units import format_duration
 
 HOT = 90.0
@@ -107,14 +107,16 @@ class Following:
         self._since: float | None = None
         self._worst: tuple[float, int, int, float] | None = None
 
-    def wanted(self, t: float) -> int | None:
-        """Users wanted at a second of the run; None where no curve says."""
-        return users_at(self._curve, t) if self._curve else None
+    def wanted(self, t: float) -> float | None:
+        """Users wanted at a second of the run, or arrivals per second; None where no curve says."""
+        rate = arrivals_at(self._curve, t)
+        return users_at(self._curve, t) if rate is None else rate
 
     def note(self, t: float, users: int) -> None:
-        """Take note of the users at a second of the run."""
-        wanted = self.wanted(t)
-        if wanted is None or self._near(t, users):
+        """Take note of the users at a second of the run; an open phase wants no number of them."""
+        opened = any(arrivals_at(self._curve, at) is not None for at in (t, max(t - LAG_S, 0.0)))
+        wanted = users_at(self._curve, t)
+        if opened or wanted is None or self._near(t, users):
             self._since = None
             return
         self._since = t if self._since is None else self._since

@@ -110,7 +110,7 @@ def findings(users: dict[int, int], lag: int = 0) -> list[str]:
     following = Following(CURVE)
     for t in range(79):
         wanted = following.wanted(max(t - lag, 0))
-        following.note(float(t), users.get(t, wanted or 0))
+        following.note(float(t), users.get(t, round(wanted or 0)))
     return [*following.findings()]
 
 

@@ -38,6 +38,7 @@ def lines(record: RunRecord) -> list[Text]:
         Text("Response times:"),
         *(Text(f"  {label}: {_seconds(total, key)}") for label, key in _SHOWN),
         Text(""),
+        *_open_model(record),
         *_endpoints(record),
         *_phases(record),
         *_servers(record),
@@ -62,6 +63,29 @@ def _writable(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
     return text
+
+
+def _open_model(record: RunRecord) -> list[Text]:
+    """Service times and what became of the arrivals, where a run had any."""
+    arrivals, service = record.arrivals, record.total.service_percentiles_ms
+    if arrivals is None:
+        return []
+    text = []
+    if service is not None:
+        text.append(Text("Service times, without late starts:"))
+        text += [Text(f"  {label}: {service[key] / 1000:.3f}s") for label, key in _SHOWN]
+        text.append(Text(""))
+    late = ", ".join(f"{label} {arrivals.late_ms[key] / 1000:.3f}s" for label, key in _SHOWN)
+    return [
+        *text,
+        Text("Arrivals:"),
+        Text(f"  Scheduled: {arrivals.scheduled}"),
+        Text(f"  Started: {arrivals.started}, late by {late}"),
+        Text(f"  Started over 10 ms late: {arrivals.late}"),
+        Text(f"  Most waiting: {arrivals.most_waiting}"),
+        Text(f"  Dropped: {arrivals.dropped}", "red" if arrivals.dropped else ""),
+        Text(""),
+    ]
 
 
 _SHOWN = (("P50", "p50"), ("P95", "p95"), ("P99", "p99"))

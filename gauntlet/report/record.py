@@ -11,7 +11,8 @@ from itertools import chain
 
 from pydantic import BaseModel, ConfigDict
 
-from gauntlet.measure.series import Key, Series, merge
+from gauntlet.books import Count
+from gauntlet.measure.series import Key, Series, merge, percentiles_us
 from gauntlet.measure.slices import Slices
 from gauntlet.thresholds import Check
 from gauntlet.verdict import Judgement
@@ -287,6 +288,23 @@ def statistics(key: Key, series: Series) -> Statistics:
         retries=series.retries,
         verified=series.verified,
         outcomes=dict(sorted(series.outcomes.items())),
+        service_avg_ms=series.service_avg_ms if series.moved else None,
+        service_percentiles_ms=_named(series.service_percentiles_ms(QUANTILES))
+        if series.moved
+        else None,
+    )
+
+
+def arrivals(count: Count) -> Arrivals:
+    """What came of the arrivals as the record keeps it; what is missing was dropped."""
+    late = percentiles_us(count.late_us, QUANTILES)
+    return Arrivals(
+        scheduled=count.scheduled,
+        started=count.started,
+        late=count.late,
+        dropped=count.dropped + count.missing,
+        most_waiting=count.most_waiting,
+        late_ms=_named({quantile: us / 1000 for quantile, us in late.items()}),
     )
 
 
