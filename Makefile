@@ -4,6 +4,7 @@ BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
+.PHONY: e2e-1 e2e-2
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix bench-compare
 
@@ -51,7 +52,7 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 # End-to-end tests mostly wait, so the other lots run beside them. Two at once and not more: a worker
 # that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e unit documents
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents
 
 # On its own: the clean runs have to keep the shipped limits.
 prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
@@ -62,6 +63,9 @@ unit: setup  ## only the tests that start no Locust process
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
+
+e2e-%: setup
+	$(BIN)/python -m pytest -q -m e2e --lot $*/2 --durations 12 --ignore tests/test_docs.py --ignore tests/test_wheel.py
 
 documents: setup  ## only the tests of what the documents say to type, and of the wheel
 	$(BIN)/python -m pytest -q -m e2e tests/test_docs.py tests/test_wheel.py

@@ -22,7 +22,7 @@ from gauntlet.report.record import RunRecord
 from gauntlet.systems import SYSTEMS
 
 PREDICT = SYSTEMS["predict"]
-DELAYS = {"baseline": "60ms", "equal": "60ms", "slower": "66ms"}
+DELAYS = {"baseline": "500ms", "equal": "500ms", "slower": "550ms"}
 ROUNDS = 3
 SECONDS = 24
 LOAD = (

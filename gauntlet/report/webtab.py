@@ -10,6 +10,7 @@ form offers the shapes that it is told of. The tab's columns:
 `gauntlet.report.webservers` has the second tab.
 """
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -183,6 +184,7 @@ class StartForm:
         if isinstance(shape, ProfileShape):
             _ = shape.plan  # read now: a mistake in it is said on the page
         options.check_total(request.form.get("total_iterations"))
+        self._check_arrivals()
         self._pick(name)
         self._forget_run_time()
         self._take_user_classes()
@@ -199,6 +201,12 @@ class StartForm:
         fields = request.form.copy()
         fields["shape_class"] = name
         request.form = ImmutableMultiDict(fields)
+
+    def _check_arrivals(self) -> None:
+        """Refuse a rate that is none; the form's fields hold what Locust is about to take over."""
+        given = Namespace(**{name: request.form.get(name) for name in options.ON_THE_PAGE})
+        options.arrivals(given)
+        options.max_users(given)
 
     def _forget_run_time(self) -> None:
         """An empty run time means no limit; Locust would keep the last one's number."""
@@ -237,7 +245,7 @@ def label(name: str, shape: LoadTestShape) -> str:
         plan = shape.plan
     except GauntletError:
         return f"{name} · cannot be read"
-    numbers = f"{counted(plan.users, 'user')} · {format_duration(plan.duration)}"
+    numbers = f"{plan.numbers} · {format_duration(plan.duration)}"
     return f"{name} · {numbers} · {' '.join(plan.description.split())}"
 
 
@@ -261,6 +269,7 @@ def _running(run: Run) -> list[Row]:
         *map(_check, run.checks()),
         *map(_row, webservers.lines(run.servers())),
         _row(f"{_title(plan.profile_name)}: {line}"),
+        *map(_row, run.arrivals_line()),
     ]
 
 
@@ -271,6 +280,7 @@ def _ended(record: RunRecord, folder: Path | None) -> list[Row]:
         *map(_result, record.thresholds),
         *map(_row, webservers.lines(record.servers)),
         _row(f"{_title(record.profile)}: {_whole(record)}"),
+        *map(_row, progress.arrivals(record.arrivals)),
         _row(f"Results: {folder}"),
     ]
 
@@ -294,10 +304,10 @@ def _check(check: Check) -> Row:
 def _result(result: ThresholdResult) -> Row:
     return _row(
         result.rule,
-        "" if result.value is None else result.shown,
+        result.shown if result.samples else "",
         _limit(thresholds.parse(result.rule)),
         _margin(result.margin),
-        _state(result.held, result.value, "no samples"),
+        _state(result.held, result.samples or None, "no samples"),
     )
 
 
