@@ -16,6 +16,7 @@ from gauntlet.report.record import RunRecord
 from gauntlet.text import counted
 from gauntlet.units import format_duration
 
+DEFAULT = "results"
 _WIDTH = 140
 _BARS = "▁▂▃▄▅▆▇█"
 LONGEST = 60
@@ -34,7 +35,7 @@ FIGURES: dict[str, Figure] = {
 
 @click.command()
 @click.argument(
-    "folder", default="results", metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False)
+    "folder", default=DEFAULT, metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False)
 )
 @click.option("--system", "name", metavar="SYSTEM", help="Runs of this system alone.")
 @click.option("--profile", metavar="NAME", help="Runs of this profile alone.")
@@ -61,7 +62,7 @@ def history(
     if picture is not None:
         _require_plots(picture)
     wanted = find_system(name).name if name else None
-    if not folder.is_dir():
+    if not folder.is_dir() and folder != Path(DEFAULT):
         raise UsageError(f"history: expected a folder of results, got {str(folder)!r}")
     found, unread = runs_below(folder)
     found = [

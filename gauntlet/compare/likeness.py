@@ -12,6 +12,7 @@ _ALIKE: dict[str, Callable[[RunRecord], str]] = {
     "scale": lambda one: f"{one.scale:g}",
     "planned duration": lambda one: "none" if one.planned is None else format_duration(one.planned),
     "iterations": lambda one: str(one.iterations.total) if one.iterations else "no limit",
+    "users": lambda one: str(one.peak_users) if one.profile is None else "the profile's",
     "mix": lambda one: "" if one.mix is None else repr(one.mix),
     "kind of target": lambda one: EMBEDDED if one.environment == EMBEDDED else "not embedded",
     "tags": lambda one: ", ".join(sorted(one.tags)) or "none",

@@ -121,7 +121,7 @@ def test_mistakes_are_told_a_line_each(keep: Keep) -> None:
     assert lines[0] == "results/other.json: expected a run record, got other JSON"
     assert lines[1] == "results/old.json: expected a run record of version 1, got one of 0"
     lines = mistakes(call("compare", name, "x", "--margin", "p96=5%", "--margin", "many"))
-    assert "did you mean p9" in lines[0] and "got 'many'" in lines[1]
+    assert "got 'many'" in lines[0] and "did you mean p9" in lines[1]
     assert "from 50% to 99.9%" in mistakes(call("compare", name, "x", "--confidence", "2%"))[0]
 
 
@@ -163,6 +163,7 @@ def test_history_lists_runs_newest_last_and_draws_their_trend(keep: Keep) -> Non
 
 
 def test_history_refuses_what_it_cannot_read_or_draw(keep: Keep) -> None:
+    assert call("history").output == "no run found\n"  # nobody has run anything yet
     assert "expected a folder of results" in mistakes(call("history", "nowhere"))[0]
     assert "expected a .png or .svg file" in mistakes(call("history", "--plot", "a.gif"))[0]
     assert "did you mean predict?" in mistakes(call("history", "--system", "predit"))[0]
