@@ -111,7 +111,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         (
             "gauntlet suite --system predict",
-            "gauntlet suite --system predict smoke quick standard --scale 0.1",
+            "gauntlet suite --system predict smoke quick standard --scale 0.5",
             "gauntlet suite --resume results/20261126T090000Z-predict-suite",
         ),
         "tests/suite/test_suite.py::"

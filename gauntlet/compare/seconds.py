@@ -65,24 +65,30 @@ def seconds(place: Place, records: Sequence[RunRecord]) -> tuple[Floats, list[Se
     Column `i` counts what lies above `grid[i]` and up to `grid[i + 1]`.
     """
     own = [[one for one in record.slices if _place(one) == place] for record in records]
-    grid = _grid(part for parts in own for part in parts)
+    laid = [_laid(parts) for parts in own]
+    grid = _grid(np.concatenate(laid))
     return grid, [
-        _rows(parts, record.slices, grid) if parts else None
-        for parts, record in zip(own, records, strict=True)
+        _rows(parts, pairs, record.slices, grid) if parts else None
+        for parts, pairs, record in zip(own, laid, records, strict=True)
     ]
+
+
+def _laid(parts: Sequence[Slice]) -> NDArray[np.int64]:
+    """All counts of slices as one table of value and requests."""
+    flat = np.fromiter((one for part in parts for one in part.counts), dtype=np.int64)
+    return flat.reshape(-1, 2)
 
 
 def _place(part: Slice) -> Place:
     return Place(part.method, part.name, part.phase)
 
 
-def _grid(parts: Iterable[Slice]) -> Floats:
+def _grid(laid: NDArray[np.int64]) -> Floats:
     """Steps that are narrow where requests are many, and in the tail."""
-    laid = [np.array(part.counts, dtype=np.int64).reshape(-1, 2) for part in parts if part.counts]
-    if not laid:
+    if not len(laid):
         return np.array([0.5, 1.0])
-    values, at = np.unique(np.concatenate(laid)[:, 0], return_inverse=True)
-    share = np.bincount(at, weights=np.concatenate(laid)[:, 1]).cumsum()
+    values, at = np.unique(laid[:, 0], return_inverse=True)
+    share = np.bincount(at, weights=laid[:, 1]).cumsum()
     share /= share[-1]
     wanted = [np.linspace(0, 1, _BULK), 1 - np.geomspace(0.2, 1e-5, _TAIL)]
     steps = values[np.searchsorted(share, np.concatenate(wanted)).clip(max=len(values) - 1)]
@@ -90,7 +96,9 @@ def _grid(parts: Iterable[Slice]) -> Floats:
     return np.concatenate([[max(edges[0] - 1, 0.5)], edges])
 
 
-def _rows(parts: Sequence[Slice], every: Sequence[Slice], grid: Floats) -> Seconds:
+def _rows(
+    parts: Sequence[Slice], laid: NDArray[np.int64], every: Sequence[Slice], grid: Floats
+) -> Seconds:
     """Rows from the phase's first second to its last; where nothing ended, a row of zeros.
 
     A second that two phases share is whole in neither, so it is left out where others remain.
@@ -105,19 +113,18 @@ def _rows(parts: Sequence[Slice], every: Sequence[Slice], grid: Floats) -> Secon
         first += 1
     if len(slots[last]) > 1 and first < last:
         last -= 1
-    count = last - first + 1
-    counts = np.zeros((count, len(grid) - 1), dtype=np.float32)
-    requests, failures = np.zeros(count), np.zeros(count)
-    for part in parts:
-        row = _slot(part, width) - first
-        if not 0 <= row < count:
-            continue
-        laid = np.array(part.counts, dtype=np.int64).reshape(-1, 2)
-        steps = (np.searchsorted(grid, laid[:, 0]) - 1).clip(min=0)
-        counts[row] += np.bincount(steps, laid[:, 1], len(grid) - 1)
-        requests[row] += part.requests
-        failures[row] += part.failures
-    return _shortened(Seconds(counts, requests, failures, width))
+    count, size = last - first + 1, len(grid) - 1
+    rows = np.array([_slot(part, width) for part in parts]) - first
+    steps = (np.searchsorted(grid, laid[:, 0]) - 1).clip(min=0)
+    at = np.repeat(rows, [len(part.counts) // 2 for part in parts])
+    inside, whole = (at >= 0) & (at < count), (rows >= 0) & (rows < count)
+    cells = (at * size + steps)[inside]
+    counts = np.bincount(cells, laid[inside, 1], count * size).astype(np.float32)
+    requests, failures = (
+        np.bincount(rows[whole], np.array(figures)[whole], count).astype(np.float64)
+        for figures in ([one.requests for one in parts], [one.failures for one in parts])
+    )
+    return _shortened(Seconds(counts.reshape(count, size), requests, failures, width))
 
 
 def _slot(part: Slice, width: float) -> int:

@@ -64,7 +64,7 @@ def _matrix(system: System, found: Mapping[Task, RunRecord]) -> Matrix:
 
 
 def _clean(found: Matrix) -> bool:
-    return not found.spoiled and all(cells[CLEAN].right for cells in found.rows.values())
+    return all(cells[CLEAN].right for cells in found.rows.values())
 
 
 def _turn(task: Task) -> tuple[bool, bool, float]:
