@@ -38,6 +38,10 @@ class Options:
     seed: int | None
     total_iterations: int | None
     wait: Interval | Literal["original"] | None
+    metrics: tuple[str, int] | None
+    """Host and port of the endpoint for Prometheus."""
+    web_password: str | None
+    """The file that holds the page's password."""
 
 
 class Arrivals(NamedTuple):
@@ -159,6 +163,28 @@ def add(parser: LocustArgumentParser) -> None:
         "them. Without it downloads are compared with the first one.",
         env_var="LOCUST_FILES_MANIFEST",
     )
+    group.add_argument(
+        "--metrics-port",
+        metavar="<port>",
+        default=None,
+        help="Serve the run's figures to Prometheus at this port; 0 is one that is free. Needs "
+        "the extra metrics. Workers serve none.",
+        env_var="LOCUST_METRICS_PORT",
+    )
+    group.add_argument(
+        "--metrics-host",
+        metavar="<address>",
+        default="127.0.0.1",
+        help="Address to serve the figures at, 0.0.0.0 for all. Default: 127.0.0.1.",
+        env_var="LOCUST_METRICS_HOST",
+    )
+    group.add_argument(
+        "--web-password-file",
+        metavar="<file>",
+        default=None,
+        help="With --web-login: the page asks for the password in this file.",
+        env_var="LOCUST_WEB_PASSWORD_FILE",
+    )
     _show(group)
 
 
@@ -195,6 +221,9 @@ def read(options: Namespace) -> Options:
         with gathering(mistakes):
             check(options)
     options.files_hashes = _manifest(options.files_manifest, mistakes)  # workers get it as well
+    port = _whole("--metrics-port", options.metrics_port, 0, mistakes, 65535)
+    if options.web_password_file and not options.web_login:
+        mistakes.append("--web-password-file: expected --web-login with it, got none")
     if mistakes:
         raise UsageError(mistakes)
     options.total_iterations = total  # as a number, for this process and the workers
@@ -208,6 +237,8 @@ def read(options: Namespace) -> Options:
         seed=seed,
         total_iterations=total,
         wait=wait,
+        metrics=None if port is None else (options.metrics_host or "127.0.0.1", port),
+        web_password=options.web_password_file or None,
     )
 
 
@@ -249,14 +280,17 @@ def check_total(text: str | None) -> None:
         raise UsageError(mistakes)
 
 
-def _whole(option: str, text: str | int | None, least: int, mistakes: list[str]) -> int | None:
+def _whole(
+    option: str, text: str | int | None, least: int, mistakes: list[str], most: int = LARGEST - 1
+) -> int | None:
     if text is None:
         return None
     if text == "":  # a variable that is set and empty
         return None
-    if str(text).isdecimal() and len(str(text)) < 20 and least <= int(text) < LARGEST:
+    if str(text).isdecimal() and len(str(text)) < 20 and least <= int(text) <= most:
         return int(text)
-    mistakes.append(f"{option}: expected a whole number from {least} to 2**63 - 1, got {text!r}")
+    high = "2**63 - 1" if most == LARGEST - 1 else most
+    mistakes.append(f"{option}: expected a whole number from {least} to {high}, got {text!r}")
     return None
 
 

@@ -1,0 +1,66 @@
+"""Serves the figures to Prometheus, from a greenlet beside the load."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+from gevent.lock import Semaphore
+from gevent.pywsgi import WSGIServer
+from locust.env import Environment
+
+from gauntlet.errors import MissingExtra, UsageError
+from gauntlet.measure.recorder import Recorder
+
+try:
+    from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+    from prometheus_client.metrics_core import Metric
+
+    from gauntlet.metrics.figures import Figures, Judging
+except ModuleNotFoundError as error:
+    raise MissingExtra("--metrics-port", "metrics") from error
+
+logger = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+"""Figures younger than this are told again: many readers cost what one does."""
+
+
+class _Once:
+    """Families that are collected at most once a second, by one reader at a time."""
+
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._lock = Semaphore()
+        self._found: list[Metric] = []
+        self._until = 0.0
+
+    def describe(self) -> list[Metric]:
+        """Nothing: prometheus_client would collect for it."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, new or a moment old."""
+        with self._lock:
+            if time.perf_counter() >= self._until:
+                self._found = list(self._figures.collect())
+                self._until = time.perf_counter() + FRESH_S
+            yield from self._found
+
+
+def serve(
+    address: tuple[str, int], environment: Environment, judge: Judging, recorder: Recorder
+) -> WSGIServer:
+    """Serve at `address`, port 0 for one that is free; UsageError where it cannot be."""
+    registry = CollectorRegistry()
+    registry.register(_Once(Figures(environment, judge, recorder)))  # type: ignore[arg-type]
+    ProcessCollector(registry=registry)
+    server = WSGIServer(address, make_wsgi_app(registry), log=None)
+    try:
+        server.start()
+    except OSError as error:
+        host, port = address
+        raise UsageError(
+            f"--metrics-port: expected a port that is free, got {port} at {host} ({error.strerror})"
+        ) from error
+    logger.info("metrics at http://%s:%s/metrics", server.server_host, server.server_port)
+    return server
