@@ -6,7 +6,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 .PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
 .PHONY: e2e-1 e2e-2
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
-.PHONY: bench-file-matrix
+.PHONY: bench-file-matrix manifests test-k8s
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,10 +32,16 @@ check: setup proto-check  ## format, lint, types, spelling, YAML, schemas, gener
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/yamllint --strict profiles k8s docker-compose.yml
+	$(BIN)/yamllint --strict profiles k8s metrics docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/gauntlet check
 	$(BIN)/python -m gauntlet.schemas --check
+
+manifests: setup  ## render k8s/stress-test-job.yaml from the overlay smoke-job; needs kubectl
+	mkdir -p build
+	{ echo '# Made by `make manifests` from the overlay smoke-job: kubectl apply -f k8s/stress-test-job.yaml'; \
+	  $(BIN)/gauntlet k8s render --overlay smoke-job; } > build/stress-test-job.yaml
+	mv build/stress-test-job.yaml k8s/stress-test-job.yaml
 
 schema: setup  ## write the JSON Schemas of profiles/ and of the run record
 	$(BIN)/python -m gauntlet.schemas

@@ -8,6 +8,7 @@ gauntlet make-images     the image cloud's test pictures; verify-images DIR, ana
 gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet matrix …        many runs over all combinations of dimensions
+gauntlet k8s …           manifests from an overlay, and a run of them in a cluster
 """
 
 import json
@@ -28,6 +29,7 @@ from gauntlet.addresses import check_form
 from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
+from gauntlet.k8s.command import k8s
 from gauntlet.matrix.command import matrix
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
@@ -49,6 +51,7 @@ gauntlet.add_command(target)
 for _command in (
     file_server,
     matrix,
+    k8s,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,

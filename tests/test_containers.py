@@ -15,7 +15,6 @@ import yaml
 from click.testing import CliRunner
 
 from gauntlet.cli import gauntlet
-from gauntlet.config import load_environment
 from tests.manifests import Manifest, faults, unknown_options, unknown_variables
 
 ROOT = Path(__file__).parents[1]
@@ -28,12 +27,17 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 @cache
 def rendered(overlay: str) -> list[Manifest]:
+    """The manifests of an overlay."""
+    return kustomized(ROOT / "k8s" / "overlays" / overlay)
+
+
+def kustomized(folder: Path) -> list[Manifest]:
     """What `kubectl apply -k` would send; GAUNTLET_REQUIRE_TOOLS=1 makes no kubectl a failure."""
     kubectl = shutil.which("kubectl")
     if kubectl is None and os.environ.get("GAUNTLET_REQUIRE_TOOLS") != "1":
         pytest.skip("kubectl is not installed")
     assert kubectl is not None, "kubectl is not installed"
-    command = [kubectl, "kustomize", str(ROOT / "k8s" / "overlays" / overlay)]
+    command = [kubectl, "kustomize", str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert made.returncode == 0, made.stderr
     return list(yaml.safe_load_all(made.stdout))
@@ -60,6 +64,11 @@ def _container(documents: list[Any]) -> Any:
 def _config(documents: list[Any]) -> Any:
     (found,) = (one for one in documents if one["kind"] == "ConfigMap")
     return found
+
+
+def _unmount(documents: list[Any], volume: str) -> None:
+    mounts = _container(documents)["volumeMounts"]
+    mounts[:] = [one for one in mounts if one["name"] != volume]
 
 
 PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
@@ -122,6 +131,60 @@ PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
         lambda all: _container(all)["securityContext"].update(readOnlyRootFilesystem=False),
         "may write to its root",
     ),
+    "a policy about nobody": (
+        lambda all: _of(all, "NetworkPolicy", "workers-reach-the-master")["spec"]["podSelector"][
+            "matchLabels"
+        ].update(app="mastr"),
+        "its selector chooses no pod",
+    ),
+    "a policy for a port that nobody has": (
+        lambda all: _of(all, "NetworkPolicy", "workers-reach-the-master")["spec"]["ingress"][0][
+            "ports"
+        ].append({"protocol": "TCP", "port": 5558}),
+        "no pod has the port 5558",
+    ),
+    "a budget about nobody": (
+        lambda all: _of(all, "PodDisruptionBudget", "locust-master")["spec"]["selector"][
+            "matchLabels"
+        ].update(app="load-test"),
+        "its selector chooses no pod",
+    ),
+    "more workers than the master waits for": (
+        lambda all: _of(all, "Job", "locust-worker")["spec"].update(completions=3, parallelism=3),
+        "waits for another number of workers",
+    ),
+    "workers that run one after the other": (
+        lambda all: _of(all, "Job", "locust-worker")["spec"].update(parallelism=1),
+        "do not all run at once",
+    ),
+    "a secret as a variable": (
+        lambda all: _container(all).update(
+            env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+        ),
+        "the secret KEY is a variable",
+    ),
+    "a secret among the settings": (
+        lambda all: _config(all)["data"].update(TEST_USER_TOKEN="eyJ"),
+        "the secret TEST_USER_TOKEN is a variable",
+    ),
+    "a secret on the command line": (
+        lambda all: _container(all)["args"].append("--web-password=x"),
+        "the secret --web-password is an argument",
+    ),
+    "a token that is mounted nowhere": (
+        lambda all: _unmount(all, "token"),
+        "no secret is mounted for /run/secrets/load-test/jwt-token",
+    ),
+    "a command that the image has not": (
+        lambda all: _container(all).update(command=["gauntlet", "tarket"]),
+        "expected one of",
+    ),
+    "a module that there is not": (
+        lambda all: _master(all)["template"]["spec"]["containers"][1].update(
+            command=["python", "-m", "gauntlet.k8s.holt"]
+        ),
+        "no module gauntlet.k8s.holt",
+    ),
     "a limit of CPU": (
         lambda all: _container(all)["resources"]["limits"].update(cpu="1"),
         "a CPU limit",
@@ -132,7 +195,7 @@ PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found(fault: str) -> None:
     plant, said = PLANTED[fault]
-    documents = copy.deepcopy(rendered("smoke-job"))
+    documents = copy.deepcopy(rendered("chater"))
     plant(documents)
     assert said in "\n".join(faults(documents))
 
@@ -142,18 +205,97 @@ def test_the_job_that_is_followed_is_there() -> None:
     assert master["metadata"]["namespace"] == "gauntlet"
 
 
-def test_chater_finds_its_token_as_a_file_and_its_address_in_an_environment() -> None:
-    documents = rendered("chater-job")
-    settings = _config(documents)["data"]
-    folder, _, _ = settings["TEST_USER_TOKEN_FILE"].rpartition("/")
-    for job in ("locust-master", "locust-worker"):
-        pod = _of(documents, "Job", job)["spec"]["template"]["spec"]
-        (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "token")
-        assert mount["mountPath"] == folder and mount["readOnly"]
-    assert "TEST_USER_TOKEN" not in settings
-    locustfile = settings["LOCUST_LOCUSTFILE"].removeprefix("/home/locust/")
-    assert (ROOT / "locustfiles" / locustfile).is_file()
-    assert "chater" in load_environment(settings["LOCUST_ENVIRONMENT"]).targets
+@pytest.mark.parametrize("component", ["prometheus", "reference-target"])
+def test_a_component_adds_no_faults(component: str, tmp_path: Path) -> None:
+    lay_out(ROOT / "k8s", tmp_path, component)
+    assert faults(kustomized(tmp_path / "overlays" / "own")) == []
+
+
+def lay_out(k8s: Path, folder: Path, *components: str) -> None:
+    """A copy of k8s/ with the overlay `own`: smoke-job and components."""
+    shutil.copytree(k8s, folder, dirs_exist_ok=True)
+    own = folder / "overlays" / "own"
+    own.mkdir()
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "gauntlet",
+        "resources": ["../smoke-job"],
+        "components": [f"../../components/{name}" for name in components],
+    }
+    (own / "kustomization.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_prometheus_finds_the_port_that_is_served(tmp_path: Path) -> None:
+    lay_out(ROOT / "k8s", tmp_path, "prometheus")
+    documents = kustomized(tmp_path / "overlays" / "own")
+    (number,) = (
+        port["containerPort"]
+        for port in _container(documents)["ports"]
+        if port["name"] == "metrics"
+    )
+    assert _config(documents)["data"]["LOCUST_METRICS_PORT"] == str(number)
+    annotations = _master(documents)["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(number)
+    monitor = yaml.safe_load((ROOT / "k8s/components/prometheus/pod-monitor.yaml").read_text())
+    chosen = monitor["spec"]["selector"]["matchLabels"].items()
+    assert chosen <= _master(documents)["template"]["metadata"]["labels"].items()
+    assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
+
+
+def test_chater_keeps_the_names_of_the_originals() -> None:
+    whole, alone = rendered("chater"), rendered("chater-job")
+    for documents in (whole, alone):
+        data = _config(documents)["data"]
+        assert data["TARGET_HOST"] == "http://chater-ui.chater-ui.svc.cluster.local:5000"
+        assert data["TEST_USER_EMAIL"] == "loadtest@example.com"
+        (secret,) = {
+            volume["secret"]["secretName"]
+            for job in documents
+            if job["kind"] == "Job"
+            for volume in job["spec"]["template"]["spec"]["volumes"]
+            if "secret" in volume
+        }
+        assert secret == "load-test-secrets"
+        locustfile = data["LOCUST_LOCUSTFILE"].removeprefix("/home/locust/")
+        assert (ROOT / "locustfiles" / locustfile).is_file()
+    assert {one["metadata"]["name"] for one in whole if one["kind"] == "Job"} == {
+        "locust-master",
+        "locust-worker",
+    }
+    assert _of(whole, "Job", "locust-worker")["spec"]["parallelism"] == 5
+    (job,) = (one for one in alone if one["kind"] == "Job")
+    assert job["metadata"]["name"] == "load-test"
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[1:4] == ["--users=50", "--spawn-rate=5", "--run-time=5m"]
+
+
+def test_the_page_asks_for_a_password_from_a_secret() -> None:
+    deployment = _of(rendered("web-ui"), "Deployment", "locust-master")["spec"]
+    assert deployment["strategy"] == {"type": "Recreate"}
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert "--web-login" in container["args"]
+    assert "--web-password-file=/run/secrets/load-test/web-password" in container["args"]
+
+
+def test_results_of_endurance_lie_on_a_claim() -> None:
+    documents = rendered("endurance")
+    claim = _of(documents, "PersistentVolumeClaim", "load-test-results")["metadata"]["name"]
+    volumes = _master(documents)["template"]["spec"]["volumes"]
+    assert {"name": "results", "persistentVolumeClaim": {"claimName": claim}} in volumes
+
+
+def test_the_job_of_one_file_is_smoke_job() -> None:
+    text = (ROOT / "k8s" / "stress-test-job.yaml").read_text()
+    assert list(yaml.safe_load_all(text)) == rendered("smoke-job"), "make manifests"
+
+
+def test_the_operators_options_are_known() -> None:
+    test = yaml.safe_load((ROOT / "k8s/operator/locust-test.yaml").read_text())
+    assert (test["apiVersion"], test["kind"]) == ("locust.io/v1", "LocustTest")
+    assert list(unknown_options(test["spec"]["args"].split())) == []
+    locustfile = Path(test["spec"]["locustfile"])
+    assert (ROOT / "locustfiles" / locustfile.name).is_file()
 
 
 # -- the image ---------------------------------------------------------------------------------

@@ -2,14 +2,15 @@
 
     gauntlet_run_*          the whole run: verdict, time, users, rate, percentiles
     gauntlet_threshold_*    each rule's value, limit, margin and whether it holds
-    gauntlet_requests_total, gauntlet_failed_requests_total, gauntlet_response_time_*
+    gauntlet_requests_total, gauntlet_failed_requests_total, gauntlet_response_time_seconds,
+    gauntlet_endpoint_response_time_seconds
                             by method and name
     gauntlet_failures_total by class, from the system's closed list
     gauntlet_generator_*, gauntlet_workers
                             how the processes that make the load fare
 
-Times are in seconds and ratios 0 to 1. Percentiles come from the merged histograms of all workers
-and are of the whole run; the buckets of `gauntlet_response_time_seconds` are for those of a window.
+Times are in seconds and ratios 0 to 1. The two summaries have percentiles of the whole run, from
+the merged histograms of all workers; the buckets of the histogram are for those of a window.
 Labels are bounded: the first ENDPOINTS names have series of their own, the rest shares one.
 """
 
@@ -141,10 +142,10 @@ class Figures:
             memory = sum(one.memory_usage for one in workers)
         else:
             busiest, memory = runner.current_cpu_usage, runner.current_memory_usage
-        yield _gauge(
-            "generator_cpu_ratio", "Share of one core, of the busiest process", busiest / 100
-        )
-        yield _gauge("generator_memory_bytes", "Of all processes that make load", memory)
+        if memory:  # measured every few seconds, from the first of them on
+            share = busiest / 100
+            yield _gauge("generator_cpu_ratio", "Share of one core, of the busiest process", share)
+            yield _gauge("generator_memory_bytes", "Of all processes that make load", memory)
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -156,12 +157,8 @@ class Figures:
         total = Series.merged(endpoints.values())
         yield _gauge("run_fail_ratio", "Failures over requests", total.fail_ratio)
         yield _gauge("run_requests_per_second", "Over the whole run", total.rps)
-        whole = GaugeMetricFamily(
-            "gauntlet_run_response_time_quantile_seconds",
-            "Percentiles of the whole run",
-            labels=("quantile",),
-        )
-        _add_quantiles(whole, (), total)
+        whole = Metric("gauntlet_run_response_time_seconds", "Of the whole run", "summary")
+        _summarise(whole, {}, total)
         yield whole
         failures = CounterMetricFamily(
             "gauntlet_failures", "Failed requests by class", labels=("outcome",)
@@ -175,21 +172,15 @@ class Figures:
 def _by_endpoint(endpoints: Mapping[tuple[str, str], Series]) -> Iterator[Metric]:
     requests = CounterMetricFamily("gauntlet_requests", "Requests, failed ones too", labels=_NAMES)
     failed = CounterMetricFamily("gauntlet_failed_requests", "Failed requests", labels=_NAMES)
-    quantiles = GaugeMetricFamily(
-        "gauntlet_response_time_quantile_seconds",
-        "Percentiles of the whole run",
-        labels=(*_NAMES, "quantile"),
-    )
-    times = HistogramMetricFamily(
-        "gauntlet_response_time_seconds", "Response times", labels=_NAMES
-    )
+    whole = Metric("gauntlet_endpoint_response_time_seconds", "Of the whole run", "summary")
+    times = HistogramMetricFamily("gauntlet_response_time_seconds", "Response times", labels=_NAMES)
     for labels, series in endpoints.items():
         requests.add_metric(labels, series.requests)
         failed.add_metric(labels, series.failures)
-        _add_quantiles(quantiles, labels, series)
+        _summarise(whole, dict(zip(_NAMES, labels, strict=True)), series)
         times.add_metric(labels, buckets(series), series.total_us / 1e6)
         _breathe()
-    yield from (requests, failed, quantiles, times)
+    yield from (requests, failed, whole, times)
 
 
 def buckets(series: Series) -> list[tuple[str, float]]:
@@ -246,10 +237,15 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _add_quantiles(family: GaugeMetricFamily, labels: Sequence[str], series: Series) -> None:
-    if series.timed:
-        for quantile, ms in series.percentiles_ms(QUANTILES).items():
-            family.add_metric([*labels, f"{quantile / 100:g}"], ms / 1000)
+def _summarise(family: Metric, labels: dict[str, str], series: Series) -> None:
+    """Percentiles, sum and count; none of them where no request told its time."""
+    if not series.timed:
+        return
+    for quantile, ms in series.percentiles_ms(QUANTILES).items():
+        shown = {**labels, "quantile": f"{quantile / 100:g}"}
+        family.add_sample(family.name, shown, ms / 1000)
+    family.add_sample(f"{family.name}_sum", labels, series.total_us / 1e6)
+    family.add_sample(f"{family.name}_count", labels, series.timed)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -52,7 +52,7 @@ def serve(
 ) -> WSGIServer:
     """Serve at `address`, port 0 for one that is free; UsageError where it cannot be."""
     registry = CollectorRegistry()
-    registry.register(_Once(Figures(environment, judge, recorder)))  # type: ignore[arg-type]
+    registry.register(_Once(Figures(environment, judge, recorder)))
     ProcessCollector(registry=registry)
     server = WSGIServer(address, make_wsgi_app(registry), log=None)
     try:

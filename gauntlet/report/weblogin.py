@@ -7,12 +7,12 @@ knows the password in the file. Sessions end with the process: its key is made a
 import hmac
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import gevent
 from flask import Flask, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import UserMixin, login_user
+from flask_login import UserMixin, login_user  # type: ignore[import-untyped]  # ships no types
 from locust.web import WebUI
 
 from gauntlet.errors import UsageError
@@ -25,7 +25,7 @@ LONGEST = 4096
 """Bytes of a password file that are read."""
 
 
-class _Person(UserMixin):  # type: ignore[misc]  # flask_login ships no types
+class _Person(UserMixin):  # type: ignore[misc]  # of no known type, as just said
     id = "gauntlet"
 
 
