@@ -38,9 +38,9 @@ class Options:
     seed: int | None
     total_iterations: int | None
     wait: Interval | Literal["original"] | None
-    metrics: tuple[str, int] | None
+    metrics: tuple[str, int] | None = None
     """Host and port of the endpoint for Prometheus."""
-    web_password: str | None
+    web_password: str | None = None
     """The file that holds the page's password."""
 
 

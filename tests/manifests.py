@@ -5,7 +5,9 @@ Locust does not know, a pod that would not be admitted.
 """
 
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +16,7 @@ from typing import Any
 
 import click
 import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
+import pytest
 from locust.argument_parser import get_parser
 
 from gauntlet import options
@@ -31,6 +34,15 @@ SECRETS_DIR = "/run/secrets/"
 VERSIONS = "1.31", kubernetes_validate.latest_version()
 DRAIN_S = 5
 """Seconds that reports take after the last request."""
+
+
+def kubectl() -> str:
+    """The command; GAUNTLET_REQUIRE_TOOLS=1 makes its lack a failure instead of a skip."""
+    found = shutil.which("kubectl")
+    if found is None and os.environ.get("GAUNTLET_REQUIRE_TOOLS") != "1":
+        pytest.skip("kubectl is not installed")
+    assert found is not None, "kubectl is not installed"
+    return found
 
 
 def faults(documents: Sequence[Manifest]) -> list[str]:

@@ -1,6 +1,7 @@
 """kubectl as a run needs it: render, apply, look, follow, fetch, delete."""
 
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -24,6 +25,8 @@ REPORTS = "reports"
 """The container that holds the results after the run."""
 LINES = 20
 """Most lines of kubectl's complaint that are told."""
+
+_LOG = re.compile(r"[EIW]\d{4} ")
 
 
 class ClusterError(UsageError):
@@ -72,8 +75,7 @@ class Kubectl:
         except subprocess.TimeoutExpired:
             raise ClusterError(f"kubectl {arguments[0]}: no answer within {within:g} s") from None
         if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.strip()][-LINES:]
-            raise ClusterError([f"kubectl {arguments[0]}: {line}" for line in said or ["failed"]])
+            raise ClusterError(_complaint(arguments[0], done.stderr))
         return done.stdout
 
     def apply(self, documents: Sequence[Document]) -> None:
@@ -139,8 +141,14 @@ class Kubectl:
         except subprocess.TimeoutExpired:
             raise ClusterError("kubectl exec: the results did not come in time") from None
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines()[-LINES:]
-            raise ClusterError([f"kubectl exec: {line}" for line in said or ["failed"]])
+            raise ClusterError(_complaint("exec", done.stderr.decode(errors="replace")))
+
+
+def _complaint(command: str, text: str) -> list[str]:
+    """What kubectl says to people, without the log of its libraries."""
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line for line in said if not _LOG.match(line)] or said[-1:] or ["failed"]
+    return [f"kubectl {command}: {line}" for line in said[-LINES:]]
 
 
 def _listed(documents: Sequence[Document]) -> str:

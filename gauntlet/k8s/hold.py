@@ -20,17 +20,19 @@ BEGIN_S = 60.0
 LOOK_S = 0.5
 
 
-def main() -> None:
-    """Wait for the end of the load test, then for its copy."""
-    folder, window = Path(sys.argv[1]), float(sys.argv[2])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as process 1 none has a default
-    deadline = time.monotonic() + BEGIN_S
-    while not load_test() and time.monotonic() < deadline:
+def keep(
+    folder: Path, window: float, processes: Path = Path("/proc"), begin_s: float = BEGIN_S
+) -> None:
+    """Wait for the end of the load test, then for its copy or so many seconds."""
+    copied = folder / COPIED
+    copied.unlink(missing_ok=True)  # of a run before, where the folder outlives its pod
+    deadline = time.monotonic() + begin_s
+    while not load_test(processes) and time.monotonic() < deadline:
         time.sleep(LOOK_S)
-    while load_test():
+    while load_test(processes):
         time.sleep(LOOK_S)
     deadline = time.monotonic() + window
-    while not (folder / COPIED).exists() and time.monotonic() < deadline:
+    while not copied.exists() and time.monotonic() < deadline:
         time.sleep(LOOK_S)
 
 
@@ -49,4 +51,5 @@ def load_test(processes: Path = Path("/proc")) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # process 1 has no default of its own
+    keep(Path(sys.argv[1]), float(sys.argv[2]))

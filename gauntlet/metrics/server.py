@@ -1,6 +1,7 @@
 """Serves the figures to Prometheus, from a greenlet beside the load."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 
@@ -59,8 +60,9 @@ def serve(
         server.start()
     except OSError as error:
         host, port = address
+        why = os.strerror(error.errno) if error.errno else str(error)
         raise UsageError(
-            f"--metrics-port: expected a port that is free, got {port} at {host} ({error.strerror})"
+            f"--metrics-port: expected a port that is free, got {port} at {host} ({why})"
         ) from error
     logger.info("metrics at http://%s:%s/metrics", server.server_host, server.server_port)
     return server
