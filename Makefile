@@ -72,6 +72,9 @@ e2e-%: setup
 documents: setup  ## only the tests of what the documents say to type, and of the wheel
 	$(BIN)/python -m pytest -q -m e2e tests/test_docs.py tests/test_wheel.py
 
+test-k8s: setup  ## runs in the cluster that KUBECONFIG names, with the image that GAUNTLET_IMAGE names
+	$(BIN)/python -m pytest -q tests/cluster/kubernetes.py --timeout 1800
+
 bench-predict: setup  ## requests per CPU-second of PredictUser next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.predict
 

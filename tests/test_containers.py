@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from gauntlet.cli import gauntlet
+from gauntlet.k8s import hold
 from tests.manifests import Manifest, faults, kubectl, unknown_options, unknown_variables
 
 ROOT = Path(__file__).parents[1]
@@ -283,6 +284,37 @@ def test_results_of_endurance_lie_on_a_claim() -> None:
 def test_the_job_of_one_file_is_smoke_job() -> None:
     text = (ROOT / "k8s" / "stress-test-job.yaml").read_text()
     assert list(yaml.safe_load_all(text)) == rendered("smoke-job"), "make manifests"
+
+
+def test_what_is_typed_in_a_cluster_is_about_what_is_there() -> None:
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    lines = "\n".join(re.findall(r"^kubectl -n gauntlet .*$", text, re.MULTILINE))
+    documents = rendered("smoke-job")
+    pod = _master(documents)["template"]
+    assert set(re.findall(r"job/(\S+)", lines)) == {"locust-master"}
+    assert set(re.findall(r"-l app=(\S+)", lines)) == {pod["metadata"]["labels"]["app"]}
+    (name,) = set(re.findall(r" -c (\S+)", lines))
+    (helper,) = (one for one in pod["spec"]["containers"] if one["name"] == name)
+    assert helper["command"][3] == "/results"
+    assert f"/results/{hold.COPIED}" in lines
+    (service,) = re.findall(r"service/(\S+) (\d+)", lines)
+    ports = _of(rendered("web-ui"), "Service", service[0])["spec"]["ports"]
+    assert [str(port["port"]) for port in ports] == [service[1]]
+    (secret,) = re.findall(r"create secret generic (\S+)", lines)
+    keys = set(re.findall(r"--from-file=([\w-]+)=", lines))
+    mounted = {
+        (volume["secret"]["secretName"], item["key"])
+        for overlay in ("chater", "web-ui")
+        for one in rendered(overlay)
+        for volume in _spec_of_pod(one).get("volumes", ())
+        if "secret" in volume
+        for item in volume["secret"]["items"]
+    }
+    assert {(secret, key) for key in keys} == mounted
+
+
+def _spec_of_pod(document: Manifest) -> Any:
+    return document.get("spec", {}).get("template", {}).get("spec", {})
 
 
 def test_the_operators_options_are_known() -> None:

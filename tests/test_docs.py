@@ -86,12 +86,40 @@ ELSEWHERE = {
     "kubectl apply -k k8s/overlays/smoke-job": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
     ),
-    "kubectl apply -k k8s/overlays/chater-job": (
+    "kubectl apply -k k8s/overlays/web-ui": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
+    ),
+    "kubectl apply -f k8s/stress-test-job.yaml": (
+        "tests/test_containers.py::test_the_job_of_one_file_is_smoke_job"
+    ),
+    "kubectl apply -f k8s/operator/locust-test.yaml": (
+        "tests/test_containers.py::test_the_operators_options_are_known"
     ),
     "kubectl -n gauntlet logs --follow job/locust-master": (
         "tests/test_containers.py::test_the_job_that_is_followed_is_there"
     ),
+    **{
+        f"kubectl -n gauntlet {command}": (
+            "tests/test_containers.py::test_what_is_typed_in_a_cluster_is_about_what_is_there"
+        )
+        for command in (
+            "exec job/locust-master -c reports -- tar -C /results -cf - . | tar -xf -",
+            "exec job/locust-master -c reports -- touch /results/.copied",
+            "describe pod -l app=locust-master",
+            "create secret generic load-test-secrets --from-file=jwt-token=/dev/stdin "
+            "--from-file=web-password=password.txt",
+            "port-forward service/locust-web 8089",
+        )
+    },
+    "gauntlet k8s run --overlay smoke-job --workers 2": (
+        "tests/cluster/kubernetes.py::test_a_run_passes_and_its_reports_come_home"
+    ),
+    **{
+        f"gauntlet k8s run --overlay {name}": (
+            "tests/test_containers.py::test_chater_keeps_the_names_of_the_originals"
+        )
+        for name in ("chater", "chater-job")
+    },
     **{
         f"gauntlet {command}": (
             "tests/e2e/test_image_cloud.py::test_the_whole_of_the_originals_flow"
