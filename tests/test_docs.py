@@ -58,6 +58,7 @@ SHORTER = (
     ("--port 8000", "--port 0"),
     ("--port 8001", "--port 0"),
     ("--base-port 7000", "--base-port 0"),
+    ("--metrics-port 9646", "--metrics-port 0"),
 )
 FILE_SERVER = "127.0.0.1:7000"
 """The address in the documents at which a reader has a file server."""
@@ -280,7 +281,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("users", "shapes"):
+        for name in ("users", "shapes", "k8s"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
         for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):

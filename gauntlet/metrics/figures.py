@@ -153,8 +153,11 @@ class Figures:
         endpoints: dict[tuple[str, str], Series] = {}
         for key, series in list(self._recorder.series.items()):
             endpoints.setdefault(_endpoint(key, endpoints), Series()).merge(series)
-            _breathe()
-        total = Series.merged(endpoints.values())
+            breathe()
+        total = Series()
+        for series in endpoints.values():
+            total.merge(series)
+            breathe()
         yield _gauge("run_fail_ratio", "Failures over requests", total.fail_ratio)
         yield _gauge("run_requests_per_second", "Over the whole run", total.rps)
         whole = Metric("gauntlet_run_response_time_seconds", "Of the whole run", "summary")
@@ -179,7 +182,7 @@ def _by_endpoint(endpoints: Mapping[tuple[str, str], Series]) -> Iterator[Metric
         failed.add_metric(labels, series.failures)
         _summarise(whole, dict(zip(_NAMES, labels, strict=True)), series)
         times.add_metric(labels, buckets(series), series.total_us / 1e6)
-        _breathe()
+        breathe()
     yield from (requests, failed, whole, times)
 
 
@@ -256,6 +259,6 @@ def _texts(labels: Sequence[str | None]) -> list[str]:
     return [one or "none" for one in labels]
 
 
-def _breathe() -> None:
+def breathe() -> None:
     """Let users go on; gevent looks at its timers after a real pause alone."""
     gevent.sleep(0.0001)

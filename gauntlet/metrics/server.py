@@ -16,7 +16,7 @@ try:
     from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
     from prometheus_client.metrics_core import Metric
 
-    from gauntlet.metrics.figures import Figures, Judging
+    from gauntlet.metrics.figures import Figures, Judging, breathe
 except ModuleNotFoundError as error:
     raise MissingExtra("--metrics-port", "metrics") from error
 
@@ -45,7 +45,9 @@ class _Once:
             if time.perf_counter() >= self._until:
                 self._found = list(self._figures.collect())
                 self._until = time.perf_counter() + FRESH_S
-            yield from self._found
+            for family in self._found:
+                yield family  # and its lines are written
+                breathe()
 
 
 def serve(
