@@ -142,8 +142,9 @@ class Figures:
             memory = sum(one.memory_usage for one in workers)
         else:
             busiest, memory = runner.current_cpu_usage, runner.current_memory_usage
+        told = self._judge.run.moment().cpu if self._judge.run is not None else None
         if memory:  # measured every few seconds, from the first of them on
-            share = busiest / 100
+            share = (busiest if told is None else told) / 100
             yield _gauge("generator_cpu_ratio", "Share of one core, of the busiest process", share)
             yield _gauge("generator_memory_bytes", "Of all processes that make load", memory)
 
@@ -207,7 +208,7 @@ def _thresholds(results: Sequence[ThresholdResult]) -> Iterator[Metric]:
     margin = GaugeMetricFamily(
         "gauntlet_threshold_margin_ratio", "How far inside its limit; below 0 beyond", labels=names
     )
-    for one in results:
+    for one in {result.rule: result for result in results}.values():
         labels = one.rule, one.metric
         limit.add_metric(labels, one.limit)
         if one.value is not None:

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 from gevent.lock import Semaphore
 from gevent.pywsgi import WSGIServer
@@ -26,10 +27,16 @@ FRESH_S = 1.0
 """Figures younger than this are told again: many readers cost what one does."""
 
 
-class _Once:
+class Collecting(Protocol):
+    """What gives families when it is asked."""
+
+    def collect(self) -> Iterator[Metric]: ...
+
+
+class Once:
     """Families that are collected at most once a second, by one reader at a time."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Collecting) -> None:
         self._figures = figures
         self._lock = Semaphore()
         self._found: list[Metric] = []
@@ -55,7 +62,7 @@ def serve(
 ) -> WSGIServer:
     """Serve at `address`, port 0 for one that is free; UsageError where it cannot be."""
     registry = CollectorRegistry()
-    registry.register(_Once(Figures(environment, judge, recorder)))
+    registry.register(Once(Figures(environment, judge, recorder)))
     ProcessCollector(registry=registry)
     server = WSGIServer(address, make_wsgi_app(registry), log=None)
     try:

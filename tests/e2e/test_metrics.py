@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -67,23 +68,24 @@ class Watched:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self.started = time.time()
         target = lab.target("--fault-5xx", "20%")
         password = lab.write("password", f"{PASSWORD}\n")
         bound, at = meeting_point()
         self.page = free_port()
-        rules = [word for rule in RULES for word in ("--threshold", rule)]
+        lab.profile("watched", duration="8s", users=4, thresholds=RULES)
         self.process = lab.locust(
             *("--processes", "2", *bound, *at, "--web-host", "127.0.0.1"),
             *("--web-port", str(self.page), "--web-login", "--web-password-file", str(password)),
-            *("--autostart", "-u", "4", "-r", "4", "-t", "8s", "--host", target.address),
-            *("--preflight", "off", "--metrics-port", "0", *rules),
+            *("--autostart", "--load-profile", "watched", "--host", target.address),
+            *("--preflight", "off", "--metrics-port", "0", "--results-dir", "results"),
         )
         self.process.wait_for("metrics at http://127.0.0.1:")
         self.port = int(re.findall(r"metrics at http://[^:]+:(\d+)/", self.process.errors)[0])
         self.prometheus = self._watch()
-        self.process.wait_until(
-            lambda: self.samples()[key("gauntlet_run_active")] == 1, "the begin of the run"
-        )
+        self.meanwhile: Samples = {}
+        """What was told while the load went on."""
+        self.process.wait_until(self._begun, "the begin of the load")
         self.process.wait_until(lambda: bool(lab.results), "the end of the run")
         # Workers tell how they fare every few seconds.
         self.process.wait_until(
@@ -102,6 +104,10 @@ class Watched:
             for family in text_string_to_metric_families(text)
             for one in family.samples
         }
+
+    def _begun(self) -> bool:
+        self.meanwhile = self.samples()
+        return self.meanwhile.get(key("gauntlet_run_users"), 0) > 0
 
     def _watch(self) -> int | None:
         """Start a Prometheus of this run's own; its port, or None where none is installed."""
@@ -155,6 +161,8 @@ def test_the_figures_are_those_of_the_record(watched: Watched) -> None:
         assert found.get(key("gauntlet_threshold_held", **labels)) == held
     assert found[key("gauntlet_run_verdict", verdict=record["outcome"]["verdict"])] == 1
     assert found[key("gauntlet_workers", state="ready")] == 2
+    assert watched.meanwhile[key("gauntlet_run_active")] == 1
+    assert watched.meanwhile[key("gauntlet_run_wanted")] > 0
     assert found[key("gauntlet_generator_memory_bytes")] > 0
 
 
@@ -166,9 +174,8 @@ def expressions() -> list[str]:
 
 
 def test_the_dashboard_asks_for_what_is_told(watched: Watched) -> None:
-    told = {name for name, _ in watched.samples()}
+    told = {name for name, _ in [*watched.samples(), *watched.meanwhile]}
     asked = set(re.findall(r"\b(?:gauntlet|process)_\w+", " ".join(expressions())))
-    # A run of seconds in the page may be over when it is read; what only a run tells is in the set.
     assert asked - told == set()
     assert len(asked) > 10
 
@@ -180,15 +187,17 @@ def test_prometheus_answers_every_query_of_the_dashboard(watched: Watched) -> No
     for expression in expressions():
         query = expression.replace("$instance", f"127.0.0.1:{watched.port}")
         query = query.replace("$__rate_interval", "30s")
+        found = partial(results, watched.prometheus, query, watched.started)
         if any(one in query for one in ZERO):
-            results(watched.prometheus, query)
+            found()
         else:  # what was told a moment ago is read with the next look
-            wait_until(partial(results, watched.prometheus, query), query)
+            wait_until(found, query)
 
 
-def results(port: int, query: str) -> bool:
-    """Whether Prometheus finds anything for a query that it must understand."""
-    _, body = ask(port, "GET", f"/api/v1/query?query={quote(query)}")
+def results(port: int, query: str, since: float) -> bool:
+    """Whether Prometheus finds anything since then for a query that it must understand."""
+    span = f"start={since}&end={time.time()}&step=1"
+    _, body = ask(port, "GET", f"/api/v1/query_range?query={quote(query)}&{span}")
     answer = json.loads(body)
     assert answer["status"] == "success", answer
     return bool(answer["data"]["result"])
