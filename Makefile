@@ -33,7 +33,7 @@ check: setup proto-check  ## format, lint, types, spelling, YAML, schemas, gener
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/yamllint --strict profiles k8s metrics docker-compose.yml
+	$(BIN)/yamllint --strict profiles k8s metrics docker-compose.yml .github .checkov.yml
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/gauntlet check
 	$(BIN)/python -m gauntlet.schemas --check

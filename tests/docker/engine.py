@@ -13,7 +13,9 @@ import platform
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from tests.e2e.support import ROOT, Process
@@ -94,7 +96,7 @@ class Engine:
 
     def docker(self, *arguments: str, check: bool = True, **variables: str) -> str:
         """What a command of Docker prints."""
-        return self._call("docker", *arguments, check=check, **variables)
+        return call("docker", *arguments, check=check, variables=self._variables | variables)
 
     def sh(self, command: str) -> str:
         """What a line of shell prints where `docker` means this engine."""
@@ -133,13 +135,16 @@ class Engine:
         self._processes.append(process)
         return process
 
-    def _call(
-        self, *command: str, check: bool = True, timeout: float = CALL_S, **variables: str
-    ) -> str:
-        return call(*command, check=check, timeout=timeout, **{**self._variables, **variables})
+    def _call(self, *command: str, timeout: float = CALL_S) -> str:
+        return call(*command, timeout=timeout, variables=self._variables)
 
 
-def call(*command: str, check: bool = True, timeout: float = CALL_S, **variables: str) -> str:
+def call(
+    *command: str,
+    check: bool = True,
+    timeout: float = CALL_S,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """What a command prints; what it complains of makes the test fail."""
     done = subprocess.run(
         command,
