@@ -120,6 +120,13 @@ def test_only_the_target_of_predict_starts_with_the_page() -> None:
     assert [SERVICES[name]["profiles"] for name in others] == [[name] for name in others]
 
 
+def test_the_documents_name_each_systems_locustfile() -> None:
+    text = (ROOT / "docs" / "containers.md").read_text()
+    named = dict(re.findall(r"^LOCUSTFILE=(\S+) docker compose --profile (\S+) up$", text, re.M))
+    own = {one.locustfile: one.target for one in SYSTEMS.values() if one.name != "predict"}
+    assert named == own
+
+
 @pytest.mark.parametrize(
     ("worker", "master"), [("worker", "master"), ("headless-worker", "headless")]
 )

@@ -75,14 +75,40 @@ ELSEWHERE = {
     f"pip install 'dist/locust_gauntlet-{gauntlet.__version__}-py3-none-any.whl[targets]'": (
         "tests/test_wheel.py::test_gauntlet_run_works_in_an_empty_folder"
     ),
-    "docker build -t gauntlet .": (
-        "tests/test_containers.py::test_all_that_the_image_installs_is_locked_with_hashes"
-    ),
-    "docker run -p 127.0.0.1:8089:8089 gauntlet": (
-        "tests/test_containers.py::test_the_image_knows_its_variables_and_has_its_locustfile"
-    ),
-    "docker compose up --scale worker=4": (
-        "tests/test_containers.py::test_a_service_says_nothing_that_is_unknown"
+    **{
+        command: f"tests/docker/test_docker.py::{test}"
+        for command, test in {
+            "docker build -t gauntlet .": "test_the_image_is_a_drop_in_for_locusts",
+            "docker run -p 127.0.0.1:8089:8089 gauntlet": (
+                "test_the_page_of_a_container_runs_a_profile_and_obeys_docker_stop"
+            ),
+            "docker compose up --scale worker=4": (
+                "test_up_alone_gives_a_page_that_has_its_workers"
+            ),
+            "docker compose run --rm --use-aliases headless": (
+                "test_a_headless_run_counts_what_its_target_counts"
+            ),
+            "docker compose run --rm --no-deps -T --entrypoint tar headless -cC /results . "
+            "> results.tar": "test_a_headless_run_counts_what_its_target_counts",
+            "docker compose --profile '*' down --volumes": (
+                "test_a_headless_run_counts_what_its_target_counts"
+            ),
+            "make test-docker": "test_the_image_is_a_drop_in_for_locusts",
+        }.items()
+    },
+    **{
+        f"LOCUSTFILE={file}.py docker compose --profile {name} up": (
+            "tests/test_compose.py::test_the_documents_name_each_systems_locustfile"
+        )
+        for name, file in {
+            "walrus": "walrus_blobs",
+            "chater": "chater_flows",
+            "image-cloud": "image_cloud_roundtrip",
+            "file-server": "file_server_mix",
+        }.items()
+    },
+    "docker compose --profile metrics up": (
+        "tests/test_compose.py::test_pages_are_on_the_loopback_address_and_nothing_else_is_outside"
     ),
     "kubectl apply -k k8s/overlays/smoke-job": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
@@ -284,7 +310,11 @@ class Stage:
         for name in ("users", "shapes", "k8s"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        for name in (
+            "Makefile",
+            "pyproject.toml",
+            *(path.name for path in ROOT.glob("requirements*.lock")),
+        ):
             (folder / name).symlink_to(ROOT / name)
         for name in ("locustfiles", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
