@@ -145,7 +145,7 @@ def test_a_master_without_a_page_waits_for_as_many_workers_as_there_are() -> Non
 
 
 def test_secrets_are_files_and_no_variables() -> None:
-    secrets = {"TEST_USER_TOKEN", "EATER_SECRET_KEY", "WALRUS_JWT_SECRET", "LOCUST_WEB_LOGIN"}
+    secrets = {"TEST_USER_TOKEN", "EATER_SECRET_KEY", "WALRUS_JWT_SECRET"}
     for name in OURS:
         service = SERVICES[name]
         environment = service.get("environment", {})
@@ -154,6 +154,24 @@ def test_secrets_are_files_and_no_variables() -> None:
             file = variable.removesuffix("_FILE").lower().replace("_", "-")
             assert unset(environment[variable]) in ("", f"/run/secrets/{file}")
             assert file in service["secrets"] and file in COMPOSE["secrets"]
+
+
+def test_prometheus_finds_the_masters_and_grafana_finds_prometheus() -> None:
+    read = yaml.safe_load((ROOT / "metrics" / "prometheus.yml").read_text())
+    (job,) = read["scrape_configs"]
+    (found,) = job["static_configs"]
+    port = SERVICES["master"]["environment"]["LOCUST_METRICS_PORT"]
+    assert found["targets"] == [f"{name}:{port}" for name in ("master", "headless")]
+    provisioning = ROOT / "metrics" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "gauntlet.yml").read_text())[
+        "providers"
+    ]
+    volumes = SERVICES["grafana"]["volumes"]
+    assert f"./metrics/grafana/dashboards:{provider['options']['path']}:ro" in volumes
 
 
 def test_what_compose_mounts_from_here_is_here() -> None:

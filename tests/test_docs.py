@@ -762,6 +762,7 @@ def test_every_dependency_has_its_reason() -> None:
         *project["project"]["dependencies"],
         *chain.from_iterable(project["project"]["optional-dependencies"].values()),
         *project["dependency-groups"]["dev"],
+        *project["dependency-groups"]["security"],
     ]
     names = {re.split(r"[<>=\[; ]", one)[0] for one in wanted}
     reasons = table(DESIGN, "Dependencies")

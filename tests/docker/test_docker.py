@@ -159,6 +159,9 @@ def _logs(engine: Engine, name: str) -> str:
 
 def test_a_headless_run_counts_what_its_target_counts(composed: Composed) -> None:
     run = composed.headless("-e", "LOCUST_PREFLIGHT=off")
+    run.wait_for("total users)")
+    asking = "import urllib.request as u; print(u.urlopen('http://headless:9646/metrics').read())"
+    assert "gauntlet_" in composed("exec", "predict", "python", "-c", asking)
     assert end(run) == 0, run.output + run.errors
     record = composed.record
     assert record["outcome"]["verdict"] == "PASS"
