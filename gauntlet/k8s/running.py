@@ -49,12 +49,14 @@ class ClusterRun:
             try:
                 self._kubectl.apply(self._documents)
                 sight = self._wait()
+                self._end_log(LOG_S)
                 if sight.pod and sight.code is not None:
                     self._fetch(sight, results)
             finally:
-                self._end_log()
-                if not keep:
-                    self._clean_up()
+                with _undisturbed():
+                    self._end_log(0.0)
+                    if not keep:
+                        self._clean_up()
         return self._tell(sight)
 
     def _make_room(self) -> None:
@@ -113,35 +115,28 @@ class ClusterRun:
             for mistake in error.mistakes:
                 self._say(f"reports were not fetched: {mistake}")
 
-    def _end_log(self) -> None:
+    def _end_log(self, within: float) -> None:
         if self._log is None:
             return
         try:
-            self._log.wait(LOG_S)
+            self._log.wait(within)
         except subprocess.TimeoutExpired:
-            pass
-        finally:
-            if self._log.poll() is None:
-                self._log.kill()
-                self._log.wait()
+            self._log.kill()
+            self._log.wait()
 
     def _clean_up(self) -> None:
-        """Delete what was applied; one more Ctrl-C does not stop half-way."""
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             self._kubectl.delete(manifests.removable(self._documents))
         except ClusterError as error:
             for mistake in error.mistakes:
                 self._say(f"not all was deleted: {mistake}")
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def _tell(self, sight: Sight) -> ExitCode:
         code = states.exit_code(sight)
         if sight.state is State.BROKEN:
             self._say(f"✗ INVALID - {sight.why}")
-        elif sight.message:
-            self._say(sight.message.splitlines()[-1])
+        elif sight.message and "\n" not in sight.message:  # else it is the end of the log
+            self._say(sight.message)
         return code
 
 
@@ -157,3 +152,15 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """One more Ctrl-C does not stop the cleaning half-way."""
+    both = signal.SIGINT, signal.SIGTERM
+    before = [signal.signal(number, signal.SIG_IGN) for number in both]
+    try:
+        yield
+    finally:
+        for number, handler in zip(both, before, strict=True):
+            signal.signal(number, handler)

@@ -43,8 +43,6 @@ class Sight(NamedTuple):
     message: str = ""
     pod: str = ""
     workers: int = 0
-    finished: bool = False
-    """Whether the Job itself is over, and with it the window for copies."""
 
 
 def look(job: Object | None, pods: Sequence[Object]) -> Sight:
@@ -55,10 +53,7 @@ def look(job: Object | None, pods: Sequence[Object]) -> Sight:
     workers = sum(_labels(one).get(ROLE) == "worker" and _phase(one) == "Running" for one in pods)
     sight = _of_pods(own)._replace(workers=workers)
     ended = _ended(job)
-    if ended is None:
-        return sight
-    sight = sight._replace(finished=True)
-    if sight.state in (State.ENDED, State.BROKEN):
+    if ended is None or sight.state in (State.ENDED, State.BROKEN):
         return sight
     kind, why = ended
     return sight._replace(state=State.BROKEN, why=why if kind == "Failed" else "its pod is gone")
