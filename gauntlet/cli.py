@@ -8,6 +8,7 @@ gauntlet make-images     the image cloud's test pictures; verify-images DIR, ana
 gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet matrix …        many runs over all combinations of dimensions
+gauntlet report RUN…     the reports of finished runs again, several over each other
 """
 
 import json
@@ -29,6 +30,7 @@ from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.matrix.command import matrix
+from gauntlet.report_command import report
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -49,6 +51,7 @@ gauntlet.add_command(target)
 for _command in (
     file_server,
     matrix,
+    report,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,

@@ -28,6 +28,7 @@ from gauntlet.report.record import (
     IterationCount,
     Moment,
     RunRecord,
+    Slow,
     Statistics,
     histograms,
     outcome,
@@ -125,6 +126,12 @@ class Run:
         """Every rule against what is measured so far."""
         return evaluate(list(self.plan.rules), self._recorder.series)
 
+    def so_far(self) -> RunRecord:
+        """The record of the run as it stands, without histograms and without anything written."""
+        checks = self.checks()
+        lasted = time.perf_counter() - self._begun
+        return self._record(checks, judge(self._evidence(checks), False), lasted, final=False)
+
     def judgement(self, final: bool = False) -> Judgement:
         """The verdict so far, or the final one."""
         return judge(self._evidence(self.checks()), final)
@@ -200,7 +207,9 @@ class Run:
             failures=sum(series.failures for series in every),
         )
 
-    def _record(self, checks: Sequence[Check], judgement: Judgement, lasted: float) -> RunRecord:
+    def _record(
+        self, checks: Sequence[Check], judgement: Judgement, lasted: float, final: bool = True
+    ) -> RunRecord:
         plan, options, runner = (
             self.plan,
             self._environment.parsed_options,
@@ -241,7 +250,7 @@ class Run:
             servers=table(series, "server"),
             phases=table(series, "phase"),
             sections=tuple(self._extras.sections()),
-            histograms=histograms(series),
+            histograms=histograms(series) if final else (),
             failures=tuple(
                 Failure(
                     method=row.method, name=row.name, text=str(row.error), count=row.occurrences
@@ -253,6 +262,19 @@ class Run:
             },
             preflight=tuple(plan.preflight),
             timeline=tuple(self._timeline.moments),
+            slowest=self._slowest(),
+        )
+
+    def _slowest(self) -> tuple[Slow, ...]:
+        begun = time.time() - (time.perf_counter() - self._begun)
+        return tuple(
+            Slow(
+                t=round(max(one.start - begun, 0.0), 3),
+                response_ms=one.ms,
+                outcome=one.outcome,
+                **one.key._asdict(),
+            )
+            for one in self._recorder.slowest.kept
         )
 
 

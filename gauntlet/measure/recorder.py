@@ -30,11 +30,15 @@ from locust.runners import WorkerRunner
 
 from gauntlet.measure.outcomes import OUTCOMES, outcome_of
 from gauntlet.measure.series import Key, Series, sound
+from gauntlet.measure.slowest import Slowest
 
 logger = logging.getLogger(__name__)
 
 FIELD = "gauntlet_series"
 """The key of our part in a worker's report."""
+
+SLOWEST = "gauntlet_slowest"
+"""The key of the slowest requests in a worker's report."""
 
 RUN = "gauntlet_run"
 """The number of the run, among the parsed options that Locust forwards to workers."""
@@ -54,16 +58,21 @@ BATCH = 8192
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("series", "ms", "starts", "received", "first_bytes")
+    __slots__ = (
+        *("series", "ms", "starts", "received", "first_bytes"),
+        *("key", "slowest", "failed"),
+    )
 
-    def __init__(self, series: Series) -> None:
+    def __init__(self, series: Series, key: Key, slowest: Slowest) -> None:
         self.series = series
+        self.key, self.slowest = key, slowest
         self._empty()
 
     def _empty(self) -> None:
         # Arrays, because numpy counts them without a look at each number; NaN where none is told.
         self.ms, self.starts, self.received = array("d"), array("d"), array("d")
         self.first_bytes = array("d")
+        self.failed: dict[int, str] = {}  # outcomes by place, for the slowest requests
 
     def note_odd(self, ms: object, start: object, received: object) -> None:
         """Note a request that tells something that is no number; what is noted of it goes."""
@@ -86,6 +95,7 @@ class _Pending:
         """Count what is noted into the series."""
         ms, starts, received = self.ms, self.starts, self.received
         first_bytes = self.first_bytes
+        self.slowest.look(self.key, ms, starts, self.failed)
         self._empty()
         self.series.add_many(ms, starts, int(sound(received).sum()))
         self.series.add_first_bytes(first_bytes)
@@ -100,6 +110,8 @@ class Recorder:
         self._series: dict[Key, Series] = {}
         self._pending: dict[tuple[str, str, str, str], _Pending] = {}
         self._known: set[Key] = set()
+        self.slowest = Slowest()
+        """Up to date once `series` was read."""
         self.phase = ""
         """The phase that requests are recorded under: the one in which they end."""
         self._environment = environment
@@ -117,6 +129,7 @@ class Recorder:
         """Forget everything; a new run begins."""
         self._series, self._pending = {}, {}
         self._known.clear()
+        self.slowest.clear()
         self._warned = False
 
     @property
@@ -173,7 +186,9 @@ class Recorder:
                     series.verified += 1
         if exception:  # as Locust decides it
             pending.series.failures += 1
-            pending.series.add_outcome(outcome_of(exception, self._outcomes))
+            outcome = outcome_of(exception, self._outcomes)
+            pending.series.add_outcome(outcome)
+            pending.failed[len(pending.ms) - 1] = outcome
         if len(pending.ms) >= BATCH:
             pending.count()
 
@@ -182,7 +197,8 @@ class Recorder:
         key = self._admitted(Key(_text(method), _text(name), _text(server), self.phase))
         pending = self._pending.get(key)
         if pending is None:
-            pending = self._pending[key] = _Pending(self._series.setdefault(key, Series()))
+            series = self._series.setdefault(key, Series())
+            pending = self._pending[key] = _Pending(series, key, self.slowest)
         return pending
 
     def _admitted(self, key: Key) -> Key:
@@ -207,6 +223,7 @@ class Recorder:
 
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
         data[FIELD] = [[*key, series.to_wire()] for key, series in self.series.items()]
+        data[SLOWEST] = self.slowest.take()
         data[RUN] = self._run()
         self._series, self._pending = {}, {}
 
@@ -216,6 +233,7 @@ class Recorder:
         for *parts, wire in data.get(FIELD, ()):
             key = self._admitted(Key(*parts))
             self._series.setdefault(key, Series()).merge(Series.from_wire(wire))
+        self.slowest.absorb(data.get(SLOWEST, ()))
 
     def _run(self) -> int:
         return int(getattr(self._options, RUN, 0))

@@ -76,9 +76,8 @@ def sample(
             )
             server = f"server {index % 3 + 1}"
             own = series.setdefault(Key(method, name, server, phase), Series())
-            own.add_many(
-                ms.tolist(), (STARTED.timestamp() + begin + random.random(number)), 4000 * number
-            )  # type: ignore[arg-type]
+            starts = STARTED.timestamp() + begin + random.random(number)
+            own.add_many(ms.tolist(), starts.tolist(), 4000 * number)
             own.failures += failed
             own.verified += number - failed
             for _ in range(failed):
@@ -166,7 +165,7 @@ def _record(
         ),
         "health": record.Health(cpu_avg=41.0, cpu_max=73.0, clock_drift=0.002),
         "diagnosis": (
-            "Above 40 users the rate stays at 96/s while p95 doubles: the target is saturated there.",
+            "Above 40 users the rate stays at 96/s while p95 doubles: the target is saturated.",
             "Server 2 fails three times as often as the others.",
         ),
         "target_metrics": (

@@ -18,6 +18,9 @@ from gauntlet import __version__
 from gauntlet.report.html import curves, facts, tables
 from gauntlet.report.record import RunRecord
 
+NONE = "NONE"
+"""In place of a verdict, before the first request."""
+
 _MARKS = {"PASS": "✓", "FAIL": "✗", "INVALID": "!"}
 _STATES = {
     "held": ("✓", "holds"),
@@ -50,14 +53,17 @@ def heading(record: RunRecord) -> str:
 def body(records: Sequence[RunRecord], live: bool = False) -> str:
     """The sections; `live` where the first record's run still goes on."""
     record = records[0]
-    names = facts.run_names(list(records))
+    names = facts.run_names(records)
+    verdict, mark = record.outcome.verdict, _MARKS.get(record.outcome.verdict, "!")
+    if live and not record.total.requests:
+        verdict, mark = NONE, "…"
     return (
         _templates()
         .get_template("body.html")
         .render(
             live=live,
-            verdict=record.outcome.verdict,
-            mark=_MARKS.get(record.outcome.verdict, "!"),
+            verdict=verdict,
+            mark=mark,
             title=facts.title(record),
             target=record.target,
             when=f"{record.started:%Y-%m-%d %H:%M} UTC",
@@ -92,12 +98,14 @@ def body(records: Sequence[RunRecord], live: bool = False) -> str:
     )
 
 
-def waiting(system: str, rules: Sequence[str]) -> str:
+def waiting(rules: Sequence[str]) -> str:
     """The sections where no run was started yet."""
-    return _templates().get_template("waiting.html").render(system=system, rules=rules)
+    return _templates().get_template("waiting.html").render(rules=rules)
 
 
 def _said(record: RunRecord, live: bool) -> str:
+    if live and not record.total.requests:
+        return "No request yet."
     if not record.thresholds:
         return "No threshold judges this run; nothing failed."
     return "Every threshold holds so far." if live else "All thresholds met."

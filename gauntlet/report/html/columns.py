@@ -46,7 +46,7 @@ class Columns:
     @property
     def middles(self) -> Floats:
         """The moments in the middle of the columns."""
-        middles: Floats = (np.arange(len(self.requests)) + 0.5) * self.width
+        middles: Floats = (np.arange(len(self.requests), dtype=np.float64) + 0.5) * self.width
         return middles
 
     def percentiles_ms(self, quantile: float) -> list[float | None]:

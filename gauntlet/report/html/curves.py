@@ -10,10 +10,9 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships
 from gauntlet.measure.series import Counts
 from gauntlet.report.html import axes, columns
 from gauntlet.report.html.charts import Chart, Points, draw
-from gauntlet.report.html.columns import Columns
 from gauntlet.report.html.figures import clock, digits, milliseconds
 from gauntlet.report.html.heat import paint
-from gauntlet.report.record import Moment, RunRecord, Statistics
+from gauntlet.report.record import Moment, RunRecord, Slice, Statistics
 
 DRAWN = 40
 """Most endpoints that have charts of their own, those with most requests; tables have all."""
@@ -70,7 +69,7 @@ def over_time(record: RunRecord) -> list[Chart]:
     return found
 
 
-def times_chart(record: RunRecord, title: str, slices: Sequence[columns.Slice]) -> Chart:
+def times_chart(record: RunRecord, title: str, slices: Sequence[Slice]) -> Chart:
     """The heat map of some slices with percentiles over it."""
     end = columns.end_of(record)
     laid = columns.lay(slices, end)
@@ -101,7 +100,7 @@ def by_endpoint(record: RunRecord) -> list[Named]:
     keys = [(one.method, one.name) for one in busiest(record.endpoints)]
     if len(record.endpoints) < 2 or not record.slices:
         return []
-    own: dict[tuple[str, str], list[columns.Slice]] = {key: [] for key in keys}
+    own: dict[tuple[str, str], list[Slice]] = {key: [] for key in keys}
     for one in record.slices:
         if (one.method, one.name) in own:
             own[one.method, one.name].append(one)
@@ -181,9 +180,11 @@ def _counts(record: RunRecord) -> dict[tuple[str, str], Counts]:
     found: dict[tuple[str, str], Counts] = {}
     for one in record.histograms:
         counts = found.setdefault((one.method, one.name), {})
-        for item in HdrHistogram.decode(one.hdr).get_recorded_iterator():
-            us = item.value_iterated_to
-            counts[us] = counts.get(us, 0) + item.count_added_in_this_iter_step
+        histogram = HdrHistogram.decode(one.hdr)
+        kept = np.ctypeslib.as_array(histogram.counts)
+        for place in np.flatnonzero(kept).tolist():  # the library's own walk sees empty ones, too
+            us = histogram.get_value_from_index(place)
+            counts[us] = counts.get(us, 0) + int(kept[place])
     return found
 
 

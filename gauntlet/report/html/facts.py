@@ -1,7 +1,7 @@
 """Names and values of a run: its key figures, its generator, its surroundings. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gauntlet.report.html.figures import clock, count, digits, milliseconds, ratio
@@ -122,14 +122,13 @@ def title(record: RunRecord) -> str:
     return f"{record.system or 'custom'} · {record.profile or 'no profile'}"
 
 
-def run_names(records: Mapping[int, RunRecord] | list[RunRecord]) -> list[str]:
+def run_names(records: Sequence[RunRecord]) -> list[str]:
     """A name for each of several runs: a letter, what ran, and when."""
-    many = list(records.values()) if isinstance(records, Mapping) else records
-    if len(many) == 1:
+    if len(records) == 1:
         return ["this run"]
     return [
         f"{_letter(index)}: {title(one)}, {one.started:%Y-%m-%d %H:%M:%S}"
-        for index, one in enumerate(many)
+        for index, one in enumerate(records)
     ]
 
 

@@ -144,8 +144,8 @@ def transfer(record: RunRecord) -> Table:
     """Bytes, retries, verified answers, and first bytes where they were measured."""
     rows = [*named(record.endpoints), ("all", record.total)]
     first = any(one.first_byte_ms for _, one in rows)
-    heads = ("endpoint", "received", "sent", "retries", "verified")
-    heads += ("first byte p50", "first byte p95", "first byte p99") if first else ()
+    heads = ["endpoint", "received", "sent", "retries", "verified"]
+    heads += ["first byte p50", "first byte p95", "first byte p99"] if first else []
     shown = []
     for name, one in rows:
         cells = [name, size(one.received_bytes), size(one.sent_bytes)]
@@ -155,7 +155,9 @@ def transfer(record: RunRecord) -> Table:
             cells += [digits(told[q]) if q in told else "–" for q in ("p50", "p95", "p99")]
         shown.append(tuple(cells))
     note = "Verified: answers whose content was compared with what was expected."
-    return Table("transfer", "Bytes, retries, verified answers", heads, tuple(shown), note=note)
+    return Table(
+        "transfer", "Bytes, retries, verified answers", tuple(heads), tuple(shown), note=note
+    )
 
 
 def outcomes(record: RunRecord) -> Table | None:
