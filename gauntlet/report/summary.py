@@ -28,7 +28,7 @@ MOST = 20
 """Most endpoints and failures in the summary; all are in the report."""
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INVALID": "⚠️"}
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!|~])")
+_SPECIAL = re.compile(r"[\\`*_\[\]|~]|^[#+-]")
 
 
 def write(record: RunRecord, path: Path) -> None:
@@ -120,7 +120,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: int) ->
 def _text(given: str) -> str:
     """The text as it is read, on one line: no character means anything to Markdown or HTML."""
     escaped = html.escape(" ".join(given.split()), quote=False)
-    return _SPECIAL.sub(r"\\\1", escaped)
+    return _SPECIAL.sub(r"\\\g<0>", escaped)
 
 
 def _leave(path: Path, text: str, mode: str) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -227,8 +228,13 @@ def _rates(record: RunRecord, end: float) -> Iterable[Points]:
         yield Points("requests/s", "a", at, [float(one) / laid.width for one in laid.requests])
         yield Points("failed/s", "c", at, [float(one) / laid.width for one in laid.failures])
         return
-    moments = _thinned(record.timeline)
-    pairs = [(a, b) for a, b in zip(moments, moments[1:], strict=False) if b.t > a.t]
+    # Workers report every few seconds: in between the numbers stand still, and the load does not.
+    told = [
+        one
+        for before, one in pairwise([None, *record.timeline])
+        if before is None or (one is not None and one.requests != before.requests)
+    ]
+    pairs = [(a, b) for a, b in pairwise(_thinned(told)) if a and b and b.t > a.t]
     if pairs:
         at = [(a.t + b.t) / 2 for a, b in pairs]
         requests = [max(b.requests - a.requests, 0) / (b.t - a.t) for a, b in pairs]
