@@ -241,7 +241,7 @@ class Run:
             iterations=_iterations(self._iterations.tally()),
             fleet=Fleet(
                 workers=self._ledger.size if self._ledger else 0,
-                lost=tuple(self._ledger.lost) if self._ledger else (),
+                lost=self._lost(final),
             ),
             outcome=outcome(judgement),
             thresholds=tuple(map(threshold_result, checks)),
@@ -264,6 +264,12 @@ class Run:
             timeline=tuple(self._timeline.moments),
             slowest=self._slowest(),
         )
+
+    def _lost(self, final: bool) -> tuple[str, ...]:
+        """Workers that left no last report; while the load goes on nobody has left one yet."""
+        if self._ledger is None:
+            return ()
+        return tuple(self._ledger.lost if final else self._ledger.missing)
 
     def _slowest(self) -> tuple[Slow, ...]:
         begun = time.time() - (time.perf_counter() - self._begun)

@@ -28,7 +28,7 @@ MOST = 20
 """Most endpoints and failures in the summary; all are in the report."""
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INVALID": "⚠️"}
-_SPECIAL = re.compile(r"[\\`*_\[\]|~]|^[#+-]")
+_SPECIAL = re.compile(r"[\\`*_\[\]|~]|^#|^[+-](?= )")
 
 
 def write(record: RunRecord, path: Path) -> None:

@@ -68,7 +68,7 @@ def test_reports_are_seen_well_and_the_one_of_two_hours_opens_at_once(
     long = sample(7200)
     html.write([long], lab.folder / "long.html")
     html.write([hostile()], lab.folder / "hostile.html")
-    html.write([long, sample(600, seed=2, slower=1.4)], lab.folder / "several.html")
+    html.write([sample(120), sample(60, seed=2, slower=1.4)], lab.folder / "several.html")
     assert (lab.folder / "long.html").stat().st_size < 5_000_000
 
     seen = browse(lab, chromium, "reports", lab.folder.as_uri())
@@ -90,9 +90,9 @@ def test_the_tab_and_the_page_show_a_run_of_two_workers_as_it_goes(
     chromium: str,  # noqa: F811
 ) -> None:
     ramp = {"name": "ramp", "duration": "1s", "users": 4}
-    steady = {"name": "steady", "duration": "24s", "users": 4}
+    steady = {"name": "steady", "duration": "15s", "users": 4}
     tiny: Json = {"description": "A profile of a test", "users": 4, "spawn_rate": 4}
-    lab.write("profiles/tiny.yaml", {**tiny, "duration": "25s", "phases": [ramp, steady]})
+    lab.write("profiles/tiny.yaml", {**tiny, "duration": "16s", "phases": [ramp, steady]})
     meet = str(free_port())
     master = "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", meet
     address = serve_page(lab, *master)

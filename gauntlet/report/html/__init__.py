@@ -18,7 +18,7 @@ from gauntlet import __version__
 from gauntlet.report.html import curves, facts, tables
 from gauntlet.report.record import RunRecord
 
-NONE = "NONE"
+WAITING = "WAITING"
 """In place of a verdict, before the first request."""
 
 _MARKS = {"PASS": "✓", "FAIL": "✗", "INVALID": "!"}
@@ -56,7 +56,7 @@ def body(records: Sequence[RunRecord], live: bool = False) -> str:
     names = facts.run_names(records)
     verdict, mark = record.outcome.verdict, _MARKS.get(record.outcome.verdict, "!")
     if live and not record.total.requests:
-        verdict, mark = NONE, "…"
+        verdict, mark = WAITING, "…"
     return (
         _templates()
         .get_template("body.html")

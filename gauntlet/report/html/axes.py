@@ -25,7 +25,8 @@ class Axis(NamedTuple):
 
 def linear(high: float) -> Axis:
     """From 0 to a round number at or above `high`, in three to five steps."""
-    step = _round_step(max(high, 1e-9) / 4)
+    high = high if high > 1e-9 else 1.0
+    step = _round_step(high / 4)
     steps = max(math.ceil(high / step - 1e-9), 1)
     top = step * steps
     marks = tuple(Tick(index / steps, f"{index * step:,.9g}") for index in range(steps + 1))
