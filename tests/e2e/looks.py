@@ -79,6 +79,7 @@ class Looker(Visitor):
         for scheme in SCHEMES:
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             if turn is not None:
+                self.page.set_viewport_size({"width": 1280, "height": 900})
                 turn(scheme)
             for size, (width, height) in SIZES.items():
                 self.page.set_viewport_size({"width": width, "height": height})
@@ -135,7 +136,7 @@ def live(visitor: Looker) -> None:
     visitor.turn_to("Gauntlet")
     visitor.wait_for_row("Phase steady", "")
     seen["tab"] = visitor.table()
-    toggle = page.locator("header button:has(svg[data-testid^=Brightness])")
+    toggle = page.locator("header button").last
     visitor.look("tab", "tbody", lambda scheme: toggle.click() if scheme == "dark" else None)
     page.get_by_role("link", name="Gauntlet report").click()
     requests = page.locator("#headline dd").first

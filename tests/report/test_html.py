@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gauntlet.report import html
@@ -105,6 +105,7 @@ HOSTILE = st.text(min_size=1, max_size=40) | st.sampled_from(
 )
 
 
+@settings(max_examples=25)
 @given(name=HOSTILE)
 def test_whatever_a_target_says_is_text(name: str) -> None:
     plain = sample(10)
