@@ -178,7 +178,7 @@ def bench(
     _say(line, chosen, url, err=as_json)
     record, folder = quick.run(line)
     if as_json:
-        click.echo(record.model_dump_json(exclude={"histograms", "timeline"}))
+        click.echo(record.model_dump_json(exclude={"histograms", "timeline", "slices"}))
     else:
         quick.table(record, Console(highlight=False, width=quick.WIDTH))
         click.echo(f"Results: {folder}")

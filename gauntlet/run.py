@@ -32,6 +32,7 @@ from gauntlet.report.record import (
     Statistics,
     histograms,
     outcome,
+    slices,
     statistics,
     table,
     threshold_result,
@@ -104,7 +105,7 @@ class Run:
         self._ledger = ledger
         self._iterations = iterations
         self._extras = extras or Extras(environment)
-        self._begun = time.perf_counter()
+        self._begun, self._began = time.perf_counter(), time.time()
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
         self.ended = False
@@ -120,7 +121,7 @@ class Run:
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
         if self.plan.profile is not None:
-            self._begun = time.perf_counter()
+            self._begun, self._began = time.perf_counter(), time.time()
 
     def checks(self) -> list[Check]:
         """Every rule against what is measured so far."""
@@ -262,6 +263,7 @@ class Run:
             },
             preflight=tuple(plan.preflight),
             timeline=tuple(self._timeline.moments),
+            slices=slices(self._recorder.slices, self._began),
             slowest=self._slowest(),
         )
 
@@ -272,10 +274,9 @@ class Run:
         return tuple(self._ledger.lost if final else self._ledger.missing)
 
     def _slowest(self) -> tuple[Slow, ...]:
-        begun = time.time() - (time.perf_counter() - self._begun)
         return tuple(
             Slow(
-                t=round(max(one.start - begun, 0.0), 3),
+                t=round(max(one.start - self._began, 0.0), 3),
                 response_ms=one.ms,
                 outcome=one.outcome,
                 **one.key._asdict(),

@@ -3,7 +3,8 @@
 What a request costs here is a few list appends; the lists are counted up in batches, at the
 latest when somebody reads. A worker's report holds what came since its last one; the master adds
 it up. A single process records into the sum itself. One record is made per request, under method,
-name, server and phase; totals are made by merging.
+name, server and phase; totals are made by merging. The same batches are counted second by second
+(`gauntlet.measure.slices`).
 
 What a request's Locust `context` may tell besides:
 
@@ -23,19 +24,23 @@ import math
 import time
 from array import array
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from gauntlet.measure.outcomes import OUTCOMES, outcome_of
 from gauntlet.measure.series import Key, Series, sound
+from gauntlet.measure.slices import Slices, by_second
 from gauntlet.measure.slowest import Slowest
 
 logger = logging.getLogger(__name__)
 
 FIELD = "gauntlet_series"
 """The key of our part in a worker's report."""
+
+SLICES = "gauntlet_slices"
+"""The key of its slices."""
 
 SLOWEST = "gauntlet_slowest"
 """The key of the slowest requests in a worker's report."""
@@ -55,24 +60,31 @@ BATCH = 8192
 """Requests of one key that are noted before they are counted."""
 
 
+class Watcher(Protocol):
+    """What wants to know what ended in which second, as soon as it is counted."""
+
+    def add(self, key: Key, second: int, part: Series) -> None: ...
+    def clear(self) -> None: ...
+
+
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
     __slots__ = (
-        *("series", "ms", "starts", "received", "first_bytes"),
-        *("key", "slowest", "failed"),
+        *("key", "series", "ms", "starts", "received", "first_bytes", "failed"),
+        *("outcomes", "slowest"),
     )
 
-    def __init__(self, series: Series, key: Key, slowest: Slowest) -> None:
-        self.series = series
-        self.key, self.slowest = key, slowest
+    def __init__(self, key: Key, series: Series, slowest: Slowest) -> None:
+        self.key, self.series, self.slowest = key, series, slowest
         self._empty()
 
     def _empty(self) -> None:
         # Arrays, because numpy counts them without a look at each number; NaN where none is told.
         self.ms, self.starts, self.received = array("d"), array("d"), array("d")
         self.first_bytes = array("d")
-        self.failed: dict[int, str] = {}  # outcomes by place, for the slowest requests
+        self.failed = array("q")  # places in `ms`
+        self.outcomes: list[str] = []  # of those, in the same order
 
     def note_odd(self, ms: object, start: object, received: object) -> None:
         """Note a request that tells something that is no number; what is noted of it goes."""
@@ -91,14 +103,19 @@ class _Pending:
             number = _number(ms)
             self.first_bytes.append(math.nan if number is None else number)
 
-    def count(self) -> None:
-        """Count what is noted into the series."""
-        ms, starts, received = self.ms, self.starts, self.received
+    def count(self) -> list[tuple[int, Series]]:
+        """Count what is noted into the series; gives back what ended in which second."""
+        ms, starts, received, failed = self.ms, self.starts, self.received, self.failed
         first_bytes = self.first_bytes
-        self.slowest.look(self.key, ms, starts, self.failed)
+        outcomes = dict(zip(failed, self.outcomes, strict=True))
+        self.slowest.look(self.key, ms, starts, outcomes)
         self._empty()
-        self.series.add_many(ms, starts, int(sound(received).sum()))
+        parts = [*by_second(ms, starts, failed)] if len(ms) else []
+        for _, part in parts:
+            self.series.merge(part)
+        self.series.received += int(sound(received).sum())
         self.series.add_first_bytes(first_bytes)
+        return parts
 
 
 class Recorder:
@@ -110,10 +127,13 @@ class Recorder:
         self._series: dict[Key, Series] = {}
         self._pending: dict[tuple[str, str, str, str], _Pending] = {}
         self._known: set[Key] = set()
+        self._known_slices: set[Key] = set()
         self.slowest = Slowest()
         """Up to date once `series` was read."""
         self.phase = ""
         """The phase that requests are recorded under: the one in which they end."""
+        self.watcher: Watcher | None = None
+        self._slices = Slices()
         self._environment = environment
         self._options = environment.parsed_options
         self._warned = False
@@ -128,16 +148,26 @@ class Recorder:
     def clear(self) -> None:
         """Forget everything; a new run begins."""
         self._series, self._pending = {}, {}
+        self._slices = Slices()
         self._known.clear()
+        self._known_slices.clear()
         self.slowest.clear()
         self._warned = False
+        if self.watcher is not None:
+            self.watcher.clear()
 
     @property
     def series(self) -> dict[Key, Series]:
         """Every series, with all requests counted so far."""
         for pending in self._pending.values():
-            pending.count()
+            self._count(pending)
         return self._series
+
+    @property
+    def slices(self) -> Slices:
+        """The same second by second, servers taken together."""
+        _ = self.series
+        return self._slices
 
     def total(self) -> Series:
         """All endpoints in one series."""
@@ -185,28 +215,39 @@ class Recorder:
                 if get("verified") is True:
                     series.verified += 1
         if exception:  # as Locust decides it
-            pending.series.failures += 1
             outcome = outcome_of(exception, self._outcomes)
+            pending.failed.append(len(pending.ms) - 1)
+            pending.outcomes.append(outcome)
             pending.series.add_outcome(outcome)
-            pending.failed[len(pending.ms) - 1] = outcome
         if len(pending.ms) >= BATCH:
-            pending.count()
+            self._count(pending)
+
+    def _count(self, pending: _Pending) -> None:
+        for second, part in pending.count():
+            self._add_slice(pending.key, second, part)
+
+    def _add_slice(self, key: Key, second: int, part: Series) -> None:
+        if self.watcher is not None:
+            self.watcher.add(key, second, part)
+        self._slices.add(key, second, part)  # takes it over
 
     def _begin(self, method: object, name: object, server: object) -> _Pending:
         """Where requests of these names are noted, names made texts; OTHER where it is full."""
-        key = self._admitted(Key(_text(method), _text(name), _text(server), self.phase))
+        key = self._admitted(
+            Key(_text(method), _text(name), _text(server), self.phase), self._known
+        )
         pending = self._pending.get(key)
         if pending is None:
             series = self._series.setdefault(key, Series())
-            pending = self._pending[key] = _Pending(series, key, self.slowest)
+            pending = self._pending[key] = _Pending(key, series, self.slowest)
         return pending
 
-    def _admitted(self, key: Key) -> Key:
+    def _admitted(self, key: Key, known: set[Key]) -> Key:
         """The key, or OTHER where it is new and there are enough; so for the whole run."""
-        if key in self._known:
+        if key in known:
             return key
-        if len(self._known) < MOST:
-            self._known.add(key)
+        if len(known) < MOST:
+            known.add(key)
             return key
         if not self._warned:
             self._warned = True
@@ -223,16 +264,20 @@ class Recorder:
 
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
         data[FIELD] = [[*key, series.to_wire()] for key, series in self.series.items()]
+        data[SLICES] = [[*key, at, one.to_wire()] for key, at, one in self._slices.items()]
         data[SLOWEST] = self.slowest.take()
         data[RUN] = self._run()
-        self._series, self._pending = {}, {}
+        self._series, self._pending, self._slices = {}, {}, Slices()
 
     def _absorb(self, client_id: str, data: dict[str, Any]) -> None:
         if data.get(RUN) != self._run():
             return  # a late report of a run that is over
         for *parts, wire in data.get(FIELD, ()):
-            key = self._admitted(Key(*parts))
+            key = self._admitted(Key(*parts), self._known)
             self._series.setdefault(key, Series()).merge(Series.from_wire(wire))
+        for *parts, second, wire in data.get(SLICES, ()):
+            key = self._admitted(Key(*parts), self._known_slices)
+            self._add_slice(key, second, Series.from_wire(wire))
         self.slowest.absorb(data.get(SLOWEST, ()))
 
     def _run(self) -> int:

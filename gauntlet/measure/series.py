@@ -24,8 +24,8 @@ HIGHEST_US = 3_600_000_000
 LARGEST = 1e15
 """No time, moment or size is larger; what is was no real one."""
 
-Numbers = Union[Sequence[float | None], "array[float]"]
 Floats = NDArray[np.float64]
+Numbers = Union[Sequence[float | None], "array[float]", Floats]
 
 _BITS = 11  # 2**11 steps carry three significant digits
 

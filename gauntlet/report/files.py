@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gauntlet.errors import UsageError
 from gauntlet.report import histograms, html, junit, summary, tables
-from gauntlet.report.record import RunRecord
+from gauntlet.report.record import RunRecord, to_json
 
 RECORD = "run.json"
 REPORT = "report.html"
@@ -81,7 +81,7 @@ class LocustFiles:
 
 def write(record: RunRecord, folder: Path) -> None:
     """Write the run record and what is made from it alone, and tell those who wait outside."""
-    (folder / RECORD).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / RECORD).write_text(to_json(record), encoding="utf-8")
     render(record, folder)
     summary.tell(record)
 

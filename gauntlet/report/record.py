@@ -6,10 +6,12 @@ milliseconds where a name ends in `_ms`, else in seconds; ratios are 0.0 to 1.0;
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain
 
 from pydantic import BaseModel, ConfigDict
 
 from gauntlet.measure.series import Key, Series, merge
+from gauntlet.measure.slices import Slices
 from gauntlet.thresholds import Check
 from gauntlet.verdict import Judgement
 
@@ -317,6 +319,31 @@ def histograms(series: Mapping[Key, Series]) -> tuple[Histogram, ...]:
         Histogram(**key._asdict(), hdr=one.histogram().encode().decode())
         for key, one in sorted(series.items())
     )
+
+
+def slices(measured: Slices, began: float) -> tuple[Slice, ...]:
+    """Every slice, its time counted from `began` [Unix s]."""
+    return tuple(
+        Slice(
+            t=round(second - began, 3),
+            seconds=measured.width,
+            method=key.method,
+            name=key.name,
+            phase=key.phase,
+            requests=series.requests,
+            failures=series.failures,
+            total_ms=round(series.total_us / 1000, 3),
+            counts=tuple(chain.from_iterable(sorted(series.counts.items()))),
+        )
+        for key, second, series in measured.items()
+    )
+
+
+def to_json(record: RunRecord) -> str:
+    """The record as its file holds it: indented, but for the many slices, each on a line."""
+    text = record.model_dump_json(indent=2, exclude={"slices"})
+    lines = ",\n".join(f"    {one.model_dump_json()}" for one in record.slices)
+    return f'{text[:-2]},\n  "slices": [\n{lines}\n  ]\n}}\n'
 
 
 def _named(percentiles: Mapping[float, float]) -> dict[str, float]:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.support import (
     LOCUSTFILE,
+    Json,
     Lab,
     Process,
     Target,
@@ -69,6 +70,20 @@ def check_passed(lab: Lab, target: Target, workers: int) -> None:
     assert lab.record["fleet"] == {"workers": workers, "lost": []}
     assert lab.record["user_errors"] == {}
     check_counts(lab.record, target, USERS)
+    check_slices(lab.record)
+
+
+def check_slices(record: Json) -> None:
+    """The slices of all workers hold every request, each within the time of the load."""
+    slices, total = record["slices"], record["total"]
+    for what in ("requests", "failures"):
+        assert sum(one[what] for one in slices) == total[what]
+    assert sum(sum(one["counts"][1::2]) for one in slices) == total["requests"]
+    assert -1 <= min(one["t"] for one in slices)
+    assert (
+        max(one["t"] for one in slices) <= record["duration"] + 10
+    )  # users finish what they began
+    assert {one["phase"] for one in slices} == {one["phase"] for one in record["phases"]}
 
 
 def test_workers_count_what_the_target_counts(labs: Labs) -> None:

@@ -9,6 +9,7 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships
 from pydantic import ValidationError
 
 from gauntlet.measure.series import Key, Series
+from gauntlet.measure.slices import Slices
 from gauntlet.report import record
 from gauntlet.report.record import QUANTILES, RunRecord
 from gauntlet.thresholds import Check, parse
@@ -196,6 +197,27 @@ def test_the_file_is_the_record(make_record: MakeRecord) -> None:
     kept = make_record(MEASURED, ["p95 < 2s", 'p95("/x") < 2s'])
     assert RunRecord.model_validate_json(kept.model_dump_json()) == kept
     assert json.loads(kept.model_dump_json())["started"] == "2026-01-02T03:04:05Z"
+
+
+def test_slices_stand_on_a_line_each(make_record: MakeRecord) -> None:
+    measured = Slices()
+    for second, key in [
+        (1000, Key("GET", "/a")),
+        (1001, Key("GET", "/b")),
+        (1001, Key("GET", "/a")),
+    ]:
+        part = Series()
+        part.add_many([10.0, 20.0], [second, second], 0)
+        part.failures = 1
+        measured.add(key, second, part)
+    kept = make_record(MEASURED, slices=record.slices(measured, 1000.25))
+    text = record.to_json(kept)
+    assert RunRecord.model_validate_json(text) == kept
+    assert [line for line in text.splitlines() if '"t":-0.25' in line] == [
+        '    {"t":-0.25,"seconds":1.0,"method":"GET","name":"/a","phase":"","requests":2,'
+        '"failures":1,"total_ms":30.0,"counts":[10000,1,20000,1]},'
+    ]
+    assert RunRecord.model_validate_json(record.to_json(make_record(MEASURED))).slices == ()
 
 
 def test_a_record_is_not_changed_and_takes_no_unknown_key(make_record: MakeRecord) -> None:

@@ -66,7 +66,9 @@ def lay(slices: Sequence[Slice], end: float) -> Columns:
     widest = max((one.seconds for one in slices), default=1.0)
     width = max(widest, end / MOST, 0.1)
     columns = max(math.ceil(end / width - 1e-6), 1)
-    places = [min(int((one.t + 1e-6) / width), columns - 1) for one in slices]
+    # By their middles: slices begin with seconds of the clock, columns with the load.
+    middles = [(one.t + one.seconds / 2) / width for one in slices]
+    places = [min(max(int(one), 0), columns - 1) for one in middles]
     requests, failures = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
     for place, one in zip(places, slices, strict=True):
         requests[place] += one.requests
