@@ -183,7 +183,7 @@ def test_without_slices_the_rate_is_that_of_the_reports_of_workers(whole: RunRec
         Moment(t=t, users=1, requests=number, failures=0) for t, number in enumerate(told)
     )
     record = whole.model_copy(update={"slices": (), "timeline": moments, "duration": 10.0})
-    rates, _ = curves._rates(record, 10)
+    (rates,) = curves._rates(record, 10)
     assert rates.values == [10.0, 10.0, 10.0]
 
 

@@ -74,7 +74,7 @@ def times_chart(record: RunRecord, title: str, slices: Sequence[Slice]) -> Chart
     """The heat map of some slices with percentiles over it."""
     end = columns.end_of(record)
     laid = columns.lay(slices, end)
-    heat = paint(laid)
+    heat = paint(laid, end)
     middles = [float(one) for one in laid.middles]
     lines = [
         Points(name, style, middles, laid.percentiles_ms(quantile))
@@ -226,7 +226,8 @@ def _rates(record: RunRecord, end: float) -> Iterable[Points]:
         laid = columns.lay(record.slices, end)
         at = [float(one) for one in laid.middles]
         yield Points("requests/s", "a", at, [float(one) / laid.width for one in laid.requests])
-        yield Points("failed/s", "c", at, [float(one) / laid.width for one in laid.failures])
+        if laid.failures.any():
+            yield Points("failed/s", "c", at, [float(one) / laid.width for one in laid.failures])
         return
     # Workers report every few seconds: in between the numbers stand still, and the load does not.
     told = [
@@ -240,7 +241,8 @@ def _rates(record: RunRecord, end: float) -> Iterable[Points]:
         requests = [max(b.requests - a.requests, 0) / (b.t - a.t) for a, b in pairs]
         failures = [max(b.failures - a.failures, 0) / (b.t - a.t) for a, b in pairs]
         yield Points("requests/s", "a", at, requests)
-        yield Points("failed/s", "c", at, failures)
+        if any(failures):
+            yield Points("failed/s", "c", at, failures)
 
 
 def _thinned(many: Sequence[One]) -> Sequence[One]:

@@ -47,12 +47,14 @@ class Heat(NamedTuple):
     high_ms: float
     most: int
     """Requests in the darkest cell."""
+    across: float
+    """How wide it is, in lengths of the axis: its last column may go beyond."""
     scale_light: str
     scale_dark: str
 
 
-def paint(columns: Columns) -> Heat | None:
-    """The heat map of some endpoints; None where no request told its time."""
+def paint(columns: Columns, end: float) -> Heat | None:
+    """The heat map of some endpoints until `end` [s]; None where no request told its time."""
     if not len(columns.us):
         return None
     low, high = _edges(columns)
@@ -76,6 +78,7 @@ def paint(columns: Columns) -> Heat | None:
         10**low / 1000,
         10**high / 1000,
         most,
+        len(columns.requests) * columns.width / end,
         _picture(scale, _LIGHT),
         _picture(scale, _DARK),
     )
