@@ -85,7 +85,8 @@ class Looker(Visitor):
                 self.page.set_viewport_size({"width": width, "height": height})
                 looks[f"{name}-{size}-{scheme}"] = self.page.evaluate(LOOK, within)
                 self.page.screenshot(
-                    path=self._folder / f"{name}-{size}-{scheme}.png",
+                    path=self._folder / f"{name}-{size}-{scheme}.jpg",
+                    type="jpeg",  # of a long page twice as fast as PNG
                     full_page=True,
                     animations="disabled",
                 )
@@ -149,7 +150,6 @@ def live(visitor: Looker) -> None:
     expect(page.locator("#verdict .so-far")).to_have_count(0, timeout=DEADLINE_MS)
     seen["ended"] = page.locator("main").inner_text()
     seen["title"] = page.title()
-    visitor.look("ended")
 
 
 SCENARIOS = {"reports": reports, "live": live}

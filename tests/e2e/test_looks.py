@@ -102,7 +102,7 @@ def test_the_tab_and_the_page_show_a_run_of_two_workers_as_it_goes(
 
     seen = browse(lab, chromium, "live", address)
 
-    check(seen, "tab", "live", "ended")
+    check(seen, "tab", "live")
     assert "No run yet" in seen["before"]
     told = [row[0] for row in seen["tab"]]
     assert any(

@@ -75,7 +75,7 @@ def _keep(album: Path, scenario: str) -> None:
     if wanted := os.environ.get("GAUNTLET_SCREENSHOTS"):
         folder = Path(wanted)
         folder.mkdir(parents=True, exist_ok=True)
-        for picture in album.glob("*.png"):
+        for picture in [*album.glob("*.png"), *album.glob("*.jpg")]:
             shutil.copy(picture, folder / f"{scenario}-{picture.name}")
 
 
