@@ -4,6 +4,7 @@ BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
+.PHONY: e2e-1 e2e-2
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix
 
@@ -51,13 +52,16 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 # End-to-end tests mostly wait, so the other lots run beside them. Two at once and not more: a worker
 # that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e unit documents
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents
 
 unit: setup  ## only the tests that start no Locust process
 	$(BIN)/python -m pytest -q -m 'not e2e'
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
+
+e2e-%: setup
+	$(BIN)/python -m pytest -q -m e2e --lot $*/2 --durations 12 --ignore tests/test_docs.py --ignore tests/test_wheel.py
 
 documents: setup  ## only the tests of what the documents say to type, and of the wheel
 	$(BIN)/python -m pytest -q -m e2e tests/test_docs.py tests/test_wheel.py

@@ -166,13 +166,13 @@ def bench(
     chosen = find_system(system)
     given = config.load_profile(profile, chosen) if profile else None
     rules = (given or config.load_profile("quick", chosen)).thresholds
-    users = concurrent or (given.users if given else 10)
+    users = concurrent or (given.users if given else None) or 10
     options = [*(["--environment", env] if env else []), *(["--host", url] if url else [])]
     line = quick.command(
         _shown(scaffold.find_locustfile(chosen.locustfile)),
         users,
         requests or (users * 10 if given else 100),
-        [rule.text for rule in rules],
+        [rule.text for rule in rules if not (rule.phase or rule.inner)],  # it has no phases
         [*options, *locust_options],
     )
     _say(line, chosen, url, err=as_json)
@@ -227,8 +227,8 @@ def list_all(as_json: bool, name: str) -> None:
         [
             [
                 n,
-                str(p.users),
-                f"{p.spawn_rate:g}/s",
+                str(p.users or "—"),
+                f"{p.spawn_rate:g}/s" if p.spawn_rate else "—",
                 format_duration(p.duration),
                 ", ".join(stretch.name for stretch in curves.stretches(p.curve)),
                 p.description,

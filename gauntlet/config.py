@@ -283,7 +283,8 @@ def _seconds(name: str, system: System | None) -> float:
         profile = load_profile(name, system)
     except UsageError:
         return float("inf")
-    return profile.users * 1e6 + profile.duration
+    most = profile.users or max(phase.arrivals or 0.0 for phase in profile.curve)
+    return most * 1e6 + profile.duration
 
 
 def _stems(folder: str) -> list[str]:

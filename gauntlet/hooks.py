@@ -19,7 +19,8 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet import options, signals, spawning
+from gauntlet import options, signals, spawning, tasks
+from gauntlet.arriving import Arriving
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport
@@ -30,6 +31,7 @@ from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.phases import Phases
 from gauntlet.preparing import Preparing
+from gauntlet.pulse import Pulse
 from gauntlet.systems import System
 from gauntlet.systems import system as find_system
 from gauntlet.worker import Worker
@@ -86,11 +88,14 @@ class Suite:
         self._parsed: Any = environment.parsed_options
         self._worker.join(environment)
         self._instruments = self._measure(environment)
+        arriving = self._instruments.arriving
         environment.events.test_start.add_listener(self._start)
+        environment.events.test_start.add_listener(arriving.ready)
         # What came so far took long, and gevent's timers count from its last look at the clock.
         gevent.get_hub().loop.update_now()
         if isinstance(runner, WorkerRunner):
             LastReport(environment, runner)
+            environment.events.quitting.add_listener(arriving.leave)  # fired before the last report
             signals.end_in_order(lambda _: KeyboardInterrupt())
         else:
             try:
@@ -122,8 +127,11 @@ class Suite:
         if not isinstance(environment.runner, WorkerRunner):
             environment.events.test_start.add_listener(self._number)
         phases, iterations = Phases(environment, recorder), Iterations(environment)
+        arriving = Arriving(environment, recorder, lambda: iterations.wanted)
+        tasks.pass_through(iterations, arriving)
         preparing = Preparing(environment, self._make_payloads)
-        return Instruments(recorder, extras, phases, iterations, preparing)
+        pulse = Pulse(environment)
+        return Instruments(recorder, extras, phases, iterations, arriving, preparing, pulse)
 
     def _number(self, **_: Any) -> None:
         """Give the run a number that goes to the workers: what comes late is told apart by it."""
@@ -136,6 +144,7 @@ class Suite:
             self._judge.hold()
         self._instruments.recorder.clear()
         self._instruments.extras.clear()
+        self._instruments.pulse.clear()
         if self._judge is not None:
             self._judge.begin()
         else:

@@ -15,6 +15,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
+from gauntlet.arriving import Arriving
 from gauntlet.ending import Ending
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
@@ -24,6 +25,7 @@ from gauntlet.phases import Phases
 from gauntlet.planning import Planner
 from gauntlet.preflight import preflight
 from gauntlet.preparing import Preparing
+from gauntlet.pulse import Pulse
 from gauntlet.report import console, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
@@ -39,7 +41,9 @@ class Instruments:
     extras: Extras
     phases: Phases
     iterations: Iterations
+    arriving: Arriving
     preparing: Preparing
+    pulse: Pulse
 
 
 class Judge:
@@ -106,14 +110,19 @@ class Judge:
             self._ledger,
             parts.iterations,
             parts.extras,
+            parts.pulse,
+            parts.arriving,
         )
         if isinstance(self._environment.runner, MasterRunner):
             self._wait_for_payloads()
         if self.run is not None:
             self.run.start_clock()
+        schedule = self._planner.schedule()
+        lead = parts.arriving.lead if schedule is not None else 0.0
         if shape:
-            shape.release()
+            shape.release(lead)
         parts.phases.begin(shape)
+        parts.arriving.begin(schedule, -lead, self._planner.max_users)
 
     def close(self) -> None:
         """End the targets that were started for the runs."""
@@ -149,6 +158,7 @@ class Judge:
         if run is None or run.ended:
             return
         self._instruments.phases.end()
+        self._instruments.arriving.end()
         iterated = self._instruments.iterations.complete
         iterated = iterated or getattr(runner, "iteration_target_reached", False)
         try:

@@ -20,8 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from gauntlet import curves, thresholds, units
-from gauntlet.text import nearest, shown
+from gauntlet import curves, rules, thresholds, units
+from gauntlet.arrivals import Distribution, Schedule, scheduled
+from gauntlet.text import counted, nearest, shown
 
 EMBEDDED = "embedded"
 """In an environment's targets: start the reference target for the run."""
@@ -64,6 +65,15 @@ Rule = Annotated[
 Users = Annotated[int, Field(ge=1, le=1_000_000)]
 Rate = Annotated[float, Field(gt=0, le=100_000)]
 
+ArrivalRate = Annotated[
+    float,
+    BeforeValidator(units.parse_rate),
+    Field(ge=0, le=100_000),
+    PlainSerializer(units.format_rate),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)? */(s|min|h)$"}),
+]
+"""Arrivals per second, written as `200/s` or `12000/min`."""
+
 _NAME = r"^[a-z][a-z0-9_-]*$"
 
 
@@ -77,39 +87,89 @@ Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "
 
 
 class PhaseModel(Model):
-    """A named stretch of a profile: move to `users` at `spawn_rate`, then hold."""
+    """A named stretch of a profile: move to `users` or `arrivals`, then hold."""
 
     name: Name
     duration: Duration
-    users: Annotated[int, Field(ge=0, le=1_000_000)]
+    users: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     spawn_rate: Rate | None = None
+    arrivals: ArrivalRate | None = None
+    """Iterations started per second, whatever became of those before: an open phase."""
+    ramp: Duration | None = None
+    """How long the move to `arrivals` takes; without it, none."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        refuse([*self._disagreements()])
+        return self
+
+    def _disagreements(self) -> Iterator[str]:
+        if self.arrivals is None:
+            if self.users is None:
+                yield "users: expected this or arrivals, got nothing"
+            if self.ramp is not None:
+                yield "ramp: expected arrivals with it, got none"
+            return
+        for key in ("users", "spawn_rate"):
+            if getattr(self, key) is not None:
+                yield f"{key}: expected no such key beside arrivals, got one"
 
 
 class Profile(Model):
     """A load curve in phases plus the thresholds that judge it."""
 
     description: str = Field(min_length=1)
-    users: Users
-    spawn_rate: Rate
+    users: Users | None = None
+    spawn_rate: Rate | None = None
+    arrivals: ArrivalRate | None = None
+    """Without phases: iterations started per second, instead of users."""
     duration: Duration
     phases: Annotated[tuple[PhaseModel, ...], Field(strict=False)] = ()
     thresholds: Annotated[tuple[Rule, ...], Field(strict=False)] = ()
     lost_workers: int = Field(default=0, ge=0)
     iterations: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     """Tasks in all; the run ends when they are done. `--total-iterations` outranks it."""
+    arrivals_distribution: Distribution = "constant"
+    """How arrivals lie in time."""
+    max_users: Users | None = None
+    """The most users that open phases may add in each process. `--max-users` outranks it."""
 
     @property
     def curve(self) -> tuple[curves.Phase, ...]:
         """The phases with their rates; without phases a ramp and a hold in one."""
         phases = self.phases or (
-            PhaseModel.model_construct(name="load", duration=self.duration, users=self.users),
+            PhaseModel.model_construct(
+                name="load", duration=self.duration, users=self.users, arrivals=self.arrivals
+            ),
         )
         return tuple(
             curves.Phase(
-                phase.name, phase.duration, phase.users, phase.spawn_rate or self.spawn_rate
+                phase.name,
+                phase.duration,
+                phase.users or 0,
+                phase.spawn_rate or self.spawn_rate or 1.0,
+                phase.arrivals,
+                phase.ramp or 0.0,
             )
             for phase in phases
         )
+
+    @property
+    def numbers(self) -> str:
+        """The most that it wants, as people read it: `40 users`, `200/s`, or both."""
+        rates = [phase.arrivals for phase in self.curve if phase.arrivals is not None]
+        users = [counted(self.users, "user")] if self.users else []
+        return " · ".join([*users, units.format_rate(max(rates))] if rates else users)
+
+    @property
+    def counts_users(self) -> bool:
+        """Whether any phase wants users, not arrivals."""
+        return any(phase.arrivals is None for phase in self.curve)
+
+    def schedule(self, seed: int) -> Schedule | None:
+        """The arrivals of its open phases; None where it has none."""
+        stretches = curves.stretches(self.curve)
+        return scheduled(stretches, self.arrivals_distribution, seed)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -125,7 +185,18 @@ class Profile(Model):
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield f"phases[{index}].name: expected a name of its own, got {name!r} again"
-        if peak != self.users:
+        for index, mistake in rules.mistakes(self.thresholds, self.curve):
+            yield f"thresholds[{index}]: {mistake}"
+        if self.arrivals is not None and self.phases:
+            yield "arrivals: expected no such key beside phases, got one"
+        if not self.counts_users:
+            for key in ("users", "spawn_rate"):
+                if getattr(self, key) is not None:
+                    yield f"{key}: expected no such key where no phase wants users, got one"
+            return
+        missing = [key for key in ("users", "spawn_rate") if getattr(self, key) is None]
+        yield from (f"{key}: expected this key, got nothing" for key in missing)
+        if peak != self.users and not missing:
             what = "the peak of the phases" if self.phases else "what the spawn rate reaches"
             yield f"users: expected {what}, {peak}, got {self.users}"
 

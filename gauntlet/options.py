@@ -5,20 +5,24 @@ Options are ours only where Locust and locust-plugins have none.
 
 from argparse import Namespace
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from locust.argument_parser import LocustArgumentParser
 
 from gauntlet import thresholds
-from gauntlet.errors import UsageError
+from gauntlet.arrivals import DISTRIBUTIONS, Distribution
+from gauntlet.errors import UsageError, gathering
 from gauntlet.models import Interval
 from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
-from gauntlet.units import parse_interval
+from gauntlet.units import parse_interval, parse_rate
 
 PREFLIGHT = ("warn", "strict", "off")
 LARGEST = 2**63
+FASTEST = 100_000.0
+ON_THE_PAGE = ("arrivals", "arrivals_distribution", "max_users")
+"""Options that the start form of Locust's page asks for, each time anew."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,13 @@ class Options:
     seed: int | None
     total_iterations: int | None
     wait: Interval | Literal["original"] | None
+
+
+class Arrivals(NamedTuple):
+    """Arrivals per second without a profile, and how they lie in time."""
+
+    rate: float
+    distribution: Distribution
 
 
 def add(parser: LocustArgumentParser) -> None:
@@ -110,6 +121,29 @@ def add(parser: LocustArgumentParser) -> None:
         env_var="LOCUST_EXACT_MIX",
     )
     group.add_argument(
+        "--arrivals",
+        metavar="<rate>",
+        default=None,
+        help="Open model: start so many iterations, such as 200/s, whatever became of those "
+        "before. Users come as needed; with -t, and without a profile.",
+        env_var="LOCUST_ARRIVALS",
+    )
+    group.add_argument(
+        "--arrivals-distribution",
+        metavar="<name>",
+        default="constant",
+        choices=DISTRIBUTIONS,
+        help="How --arrivals lie in time: constant (evenly) or poisson. Default: constant.",
+        env_var="LOCUST_ARRIVALS_DISTRIBUTION",
+    )
+    group.add_argument(
+        "--max-users",
+        metavar="<int>",
+        default=None,
+        help="Open model: the most users in each process. Default: the profile's, else 1000.",
+        env_var="LOCUST_MAX_USERS",
+    )
+    group.add_argument(
         "--wait",
         metavar="<interval>",
         default=None,
@@ -131,7 +165,7 @@ def add(parser: LocustArgumentParser) -> None:
 def _show(group: object) -> None:
     """Locust's web page asks each of a group's options for these four marks."""
     for action in group._group_actions:  # type: ignore[attr-defined]  # argparse has no other way
-        action.include_in_web_ui = False
+        action.include_in_web_ui = action.dest in ON_THE_PAGE
         action.is_secret = action.is_required = action.is_multiple = False
 
 
@@ -157,6 +191,9 @@ def read(options: Namespace) -> Options:
     if options.exact_mix and options.total_iterations is None:
         mistakes.append("--exact-mix: expected --total-iterations with it, got none")
     wait = _wait(options.wait, mistakes)
+    for check in (arrivals, max_users):
+        with gathering(mistakes):
+            check(options)
     options.files_hashes = _manifest(options.files_manifest, mistakes)  # workers get it as well
     if mistakes:
         raise UsageError(mistakes)
@@ -172,6 +209,36 @@ def read(options: Namespace) -> Options:
         total_iterations=total,
         wait=wait,
     )
+
+
+def arrivals(options: Namespace) -> Arrivals | None:
+    """The arrivals that are asked for; UsageError where that is none that can be made."""
+    text = options.arrivals
+    if not text:
+        return None
+    try:
+        rate = parse_rate(text)
+    except ValueError as error:
+        raise UsageError(f"--arrivals: {error}") from None
+    if not 0 < rate <= FASTEST:
+        raise UsageError(f"--arrivals: expected more than 0/s, at most {FASTEST:.0f}/s, got {text}")
+    distribution = options.arrivals_distribution or DISTRIBUTIONS[0]
+    if distribution not in DISTRIBUTIONS:
+        expected = ", ".join(DISTRIBUTIONS)
+        hint = nearest(distribution, DISTRIBUTIONS)
+        raise UsageError(
+            f"--arrivals-distribution: expected one of {expected}, got {distribution!r}{hint}"
+        )
+    return Arrivals(rate, distribution)
+
+
+def max_users(options: Namespace) -> int | None:
+    """The most users of a process, where somebody says; UsageError where that is no number."""
+    mistakes: list[str] = []
+    number = _whole("--max-users", options.max_users, 1, mistakes)
+    if mistakes:
+        raise UsageError(mistakes)
+    return number
 
 
 def check_total(text: str | None) -> None:

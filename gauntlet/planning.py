@@ -5,22 +5,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from locust.env import Environment
 
-from gauntlet import config, options
+from gauntlet import config, options, rules
 from gauntlet.addresses import Target, check_address, check_form, joined, resolve, targets
+from gauntlet.arrivals import Schedule, steady
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import UsageError, gathering
+from gauntlet.pool import MOST
 from gauntlet.report import files
 from gauntlet.run import Plan
 from gauntlet.shape import ProfileShape, shape_for
 from gauntlet.systems import System
+from gauntlet.text import nearest, shown
 from gauntlet.thresholds import Threshold, override
-from gauntlet.user import SuiteUser
+from gauntlet.user import SuiteUser, tags_of
 from gauntlet.worker import ADDRESSES, Worker
 
 logger = logging.getLogger(__name__)
 
-_CURVE = {"num_users": "-u", "spawn_rate": "-r", "run_time": "-t"}
-"""Options of Locust that a profile makes meaningless."""
+_CURVE = {"num_users": "-u", "spawn_rate": "-r", "run_time": "-t", "arrivals": "--arrivals"}
+"""Options that a profile makes meaningless."""
 
 
 class Planner:
@@ -37,6 +40,7 @@ class Planner:
         self.options = options.read(self._parsed)
         if self.options.wait is not None and worker.mix is not None:
             worker.mix = worker.mix.model_copy(update={"wait": self.options.wait})
+        self._check_tags()
         worker.configure()
         files.check_writable(self.options.results)
         self._choose_shape()
@@ -58,13 +62,31 @@ class Planner:
         """Iterations of the run that begins now: the option's, else the profile's."""
         return self.options.total_iterations or (self.shape.plan.iterations if self.shape else None)
 
+    @property
+    def max_users(self) -> int:
+        """The most users of a process that serves arrivals: the option's, else the profile's."""
+        given = options.max_users(self._parsed)
+        return given or (self.shape.plan.max_users if self.shape else None) or MOST
+
+    def schedule(self) -> Schedule | None:
+        """The arrivals of the run that begins now; None where users set the pace."""
+        seed = int(self._parsed.seed)
+        if self.shape is not None:
+            return self.shape.plan.schedule(seed)
+        arrivals = options.arrivals(self._parsed)
+        if arrivals is None:
+            return None
+        return steady(arrivals.rate, self._run_time(), arrivals.distribution, seed)
+
     def rules(self) -> list[Threshold]:
         """The profile's thresholds with those given by hand over them."""
-        profile = self.shape.plan if self.shape else None
-        return override(list(profile.thresholds) if profile else [], list(self.options.rules))
+        profile, given = self.shape.plan if self.shape else None, list(self.options.rules)
+        found = override(list(profile.thresholds) if profile else [], given)
+        return rules.settled(found, profile.curve if profile else ())
 
     def aim(self, host: str | None) -> str | None:
         """Take up the address that load will go to, `host` or the target's; refuse a wrong one."""
+        self._check_rules()
         address, addresses = self._given(host)
         protected = self.options.allow_protected
         self._look_at(
@@ -176,6 +198,27 @@ class Planner:
             **shapes,
         }
 
+    def _check_tags(self) -> None:
+        """Refuse tags that no task has: Locust runs what is left, or nothing."""
+        known = set().union(*map(tags_of, self._environment.user_classes))
+        given = {"--tags": self._parsed.tags, "--exclude-tags": self._parsed.exclude_tags}
+        mistakes = [
+            f"{option}: expected {_one_of(known)}, got {shown(tag)}{nearest(tag, known)}"
+            for option, tags in given.items()
+            for tag in tags or ()
+            if tag not in known
+        ]
+        if mistakes:
+            raise UsageError(mistakes)
+
+    def _check_rules(self) -> None:
+        """Refuse rules given by hand about phases that the run does not have."""
+        curve = self.shape.plan.curve if self.shape else ()
+        found = rules.mistakes(self.options.rules, curve)
+        mistakes = [f"--threshold: {mistake}" for _, mistake in found]
+        if mistakes:
+            raise UsageError(mistakes)
+
     def _warn_of_curve_options(self) -> None:
         given = [option for name, option in _CURVE.items() if getattr(self._parsed, name)]
         if given:
@@ -186,3 +229,7 @@ class Planner:
         """Seconds of `-t`; None where another shape decides or the load goes on until stopped."""
         seconds = self._parsed.run_time
         return float(seconds) if seconds and self._environment.shape_class is None else None
+
+
+def _one_of(tags: set[str]) -> str:
+    return f"one of {', '.join(sorted(tags))}" if tags else "none, because no task has a tag"

@@ -29,6 +29,7 @@ class ProfileShape(LoadTestShape):
         self._plan: Profile | None = None
         self._last: Tick = (0, 1.0)
         self._held = False
+        self._lead = 0.0
 
     @property
     def plan(self) -> Profile:
@@ -38,28 +39,37 @@ class ProfileShape(LoadTestShape):
         return self._plan
 
     def reset_time(self) -> None:
-        """Begin again at the start of the curve."""
+        """Begin again at the start of the curve, or a little before it."""
         super().reset_time()
+        self.start_time += self._lead
         self._last = (0, 1.0)
 
     def hold(self) -> None:
         """Keep the clock at zero while the run is prepared."""
         self._held = True
 
-    def release(self) -> None:
-        """Start the clock."""
-        self._held = False
+    def release(self, lead: float = 0.0) -> None:
+        """Start the clock; the curve begins after `lead` seconds."""
+        self._held, self._lead = False, lead
         self.reset_time()
 
     def tick(self) -> Tick | None:
         """Users wanted now and the rate that reaches them within this tick; None at the end."""
         elapsed = 0.0 if self._held else self.get_run_time()
-        users = curves.users_at(self.plan.curve, elapsed)
-        if users is None:
+        stretch = curves.stretch_at(self.plan.curve, max(elapsed, 0.0))
+        if stretch is None:
             return None
+        users = round(stretch.users_at(max(elapsed, 0.0)))
+        if stretch.arrivals is not None:
+            users = max(users, self._fixed)
         if users != self._last[0]:
             self._last = (users, float(abs(users - self._last[0])))
         return self._last
+
+    @property
+    def _fixed(self) -> int:
+        """Users of a fixed number: they have a pace of their own, in an open phase as well."""
+        return sum(kind.fixed_count for kind in self.runner.user_classes) if self.runner else 0
 
 
 def shape_for(profile: str, system: System | None) -> ProfileShape:

@@ -1,5 +1,5 @@
-"""What every task of every user passes through: its iteration begins, and where they are counted it
-waits for a number.
+"""What every task of every user passes through: its iteration begins. In the open model it waits
+for its arrival, and where iterations are counted for a number.
 
 Locust's own classes are wrapped once, in processes that a locustfile registered. A user of the
 suite draws its task from its own stream, so that a seed repeats which payloads are sent.
@@ -22,8 +22,13 @@ from locust.user.task import (
 
 from gauntlet.draws import Draws
 from gauntlet.iterations import Gate
+from gauntlet.measure import lateness
+from gauntlet.pool import Pool
 
 Execute = Callable[[Any, Any], None]
+
+SERVED = "_gauntlet_served"
+"""Of a user: whether its last iteration was an arrival's."""
 
 
 class Counting(Protocol):
@@ -35,16 +40,26 @@ class Counting(Protocol):
     def finish(self, gate: Gate) -> None: ...
 
 
+class Arriving(Protocol):
+    """Who has arrivals served; no pool where users set their own pace."""
+
+    @property
+    def pool(self) -> Pool | None: ...
+
+
 _counting: Counting | None = None
+_arriving: Arriving | None = None
 
 
-def pass_through(counting: Counting) -> None:
+def pass_through(counting: Counting, arriving: Arriving | None = None) -> None:
     """Let all tasks of this process pass from now on."""
-    global _counting
-    _counting = counting
+    global _counting, _arriving
+    _counting, _arriving = counting, arriving
     for kind in (TaskSet, DefaultTaskSet):
         if not hasattr(kind.execute_task, "_gauntlet"):
             kind.execute_task = _passing(kind.execute_task)  # type: ignore[method-assign]
+    if not hasattr(TaskSet._sleep, "_gauntlet"):
+        TaskSet._sleep = _no_pause(TaskSet._sleep)  # type: ignore[method-assign]
     if not hasattr(User.stop, "_gauntlet"):
         User.stop = _told(User.stop)  # type: ignore[method-assign]
 
@@ -57,9 +72,13 @@ def is_set(task: Any) -> bool:
 def _passing(execute: Execute) -> Execute:
     @wraps(execute)
     def execute_task(self: TaskSet, task: Any) -> None:
-        counting = _counting
+        counting, arriving = _counting, _arriving
         if counting is None or is_set(task):
             execute(self, task)
+            return
+        pool = arriving.pool if arriving is not None else None
+        if pool is not None:
+            _on_arrival(execute, self, task, counting, pool)
         elif counting.gate is None:
             execute(self, _begin(self, task))
         else:
@@ -69,8 +88,32 @@ def _passing(execute: Execute) -> Execute:
     return execute_task
 
 
+def _on_arrival(execute: Execute, self: TaskSet, task: Any, counting: Counting, pool: Pool) -> None:
+    """Run a task when an arrival is due; at the user's own pace where there are none just now."""
+    user = self.user
+    if pool.leaves(user):
+        raise StopUser
+    due = pool.take(user) if pool.serves(user) else None
+    user.__dict__[SERVED] = due is not None
+    try:
+        if counting.gate is not None:
+            _through_the_gate(execute, self, task, counting, counting.gate, pool, due)
+        else:
+            if due is not None:
+                pool.begin(due)
+            execute(self, _begin(self, task))
+    finally:
+        lateness.end()
+
+
 def _through_the_gate(
-    execute: Execute, self: TaskSet, task: Any, counting: Counting, gate: Gate
+    execute: Execute,
+    self: TaskSet,
+    task: Any,
+    counting: Counting,
+    gate: Gate,
+    pool: Pool | None = None,
+    due: float | None = None,
 ) -> None:
     user = self.user
     user._state = LOCUST_STATE_WAITING  # so that it can be stopped while it waits
@@ -80,6 +123,8 @@ def _through_the_gate(
         raise StopUser
     user._state = LOCUST_STATE_RUNNING
     user.iteration = number  # type: ignore[attr-defined]  # for users who label what they do
+    if pool is not None and due is not None:
+        pool.begin(due)
     try:
         task = _begin(self, task, number, gate.cuts(number))
         execute(self, counting.task(number, task, self.tasks or user.tasks))
@@ -103,6 +148,18 @@ def _begin(self: TaskSet, task: Any, number: int | None = None, cuts: int = 0) -
     while is_set(drawn := choices[int(draws.random() * len(choices))]):  # quicker than `choice`
         pass  # `task` is none, so there is one
     return drawn
+
+
+def _no_pause(sleep: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
+    """Let a user who has served an arrival wait for the next one, not for its wait time."""
+
+    @wraps(sleep)
+    def _sleep(self: TaskSet, seconds: float) -> None:
+        if not self.user.__dict__.pop(SERVED, False):
+            sleep(self, seconds)
+
+    _sleep._gauntlet = True  # type: ignore[attr-defined]
+    return _sleep
 
 
 def _told(stop: Callable[..., bool]) -> Callable[..., bool]:

@@ -60,6 +60,25 @@ def parse_number(text: str, suffix: str = "") -> float:
     return float(bare)
 
 
+_PER = {"/s": 1, "/min": 60, "/h": 3600}
+
+
+def parse_rate(text: object) -> float:
+    """Arrivals per second, written as `200/s`, `12000/min` or `90/h`."""
+    if isinstance(text, str):
+        number, slash, unit = text.strip().partition("/")
+        if _NUMBER.fullmatch(number.strip()) and slash + unit in _PER:
+            return float(Decimal(number.strip()) / _PER[slash + unit])
+    raise ValueError(f'expected a rate such as "200/s" or "12000/min", got {shown(text)}')
+
+
+def format_rate(per_second: float) -> str:
+    """A rate per second that `parse_rate` reads; per hour where a second's would be cut off."""
+    if per_second >= 1 or float(f"{per_second:.6g}") == per_second:
+        return f"{per_second:.12g}/s"
+    return f"{per_second * 3600:.12g}/h"
+
+
 def parse_ratio(text: str) -> float:
     """0.0 to 1.0, written as `1%` or `0.01`."""
     bare = text.strip().removesuffix("%").rstrip()

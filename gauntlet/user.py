@@ -121,6 +121,17 @@ def tasks_of(user: type[User], tags: Iterable[str], excluded: Iterable[str]) -> 
     return {getattr(task, "__name__", "") for task in user.tasks if _runs(task, wanted, unwanted)}
 
 
+def tags_of(kind: type[Any]) -> set[str]:
+    """Every tag on a task of a user class or task set, whatever tags have left out since."""
+    tags: set[str] = set()
+    own = [value for base in kind.__mro__ for value in vars(base).values()]
+    for task in (*own, *getattr(kind, "tasks", ())):
+        tags |= getattr(task, "locust_tag_set", set())
+        if isinstance(task, type) and hasattr(task, "tasks"):
+            tags |= tags_of(task)
+    return tags
+
+
 def _runs(task: Any, wanted: set[str], unwanted: set[str]) -> bool:
     own: set[str] = getattr(task, "locust_tag_set", set())
     return (not wanted or bool(own & wanted)) and not own & unwanted

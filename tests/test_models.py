@@ -118,7 +118,7 @@ def test_the_examples_of_this_file_are_right(load: Load) -> None:
         pytest.param(
             "users: 10\nsp",
             "users:\nsp",
-            ["f:2: users: expected a whole number, got nothing"],
+            ["f:2: users: expected this key, got nothing"],
             id="users left empty",
         ),
         pytest.param(
@@ -143,9 +143,9 @@ def test_the_examples_of_this_file_are_right(load: Load) -> None:
             "users: 10\nsp",
             "user: 10\nsp",
             [
-                "f:1: users: expected this key, got nothing",
-                "f:2: user: expected one of description, users, spawn_rate, duration, phases, "
-                "thresholds, lost_workers, iterations, got 'user'; did you mean users?",
+                "f:2: user: expected one of description, users, spawn_rate, arrivals, duration, "
+                "phases, thresholds, lost_workers, iterations, arrivals_distribution, max_users, "
+                "got 'user'; did you mean users?",
             ],
             id="a key misspelled",
         ),
@@ -257,7 +257,7 @@ def test_the_examples_of_this_file_are_right(load: Load) -> None:
             [
                 "f:7: phases[1].name: expected this key, got nothing",
                 "f:7: phases[1].nam: expected one of name, duration, users, spawn_rate, "
-                "got 'nam'; did you mean name?",
+                "arrivals, ramp, got 'nam'; did you mean name?",
             ],
             id="a key of a phase misspelled",
         ),

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from locust import User, constant, tag, task
+from locust import TaskSet, User, constant, tag, task
 from locust.env import Environment
 
 from gauntlet.models import Interval
-from gauntlet.user import SuiteUser, concrete_users, tasks_of, wait, weigh
+from gauntlet.user import SuiteUser, concrete_users, tags_of, tasks_of, wait, weigh
 
 
 @pytest.fixture
@@ -128,6 +128,16 @@ def test_tags_leave_the_tasks_in_that_locust_leaves_in(
         environment.assign_equal_weights()
         environment._filter_tasks_by_tags()
         assert set(weights(user)) == left
+
+
+def test_every_tag_is_known_whatever_was_left_out(user: type[User]) -> None:
+    class Shop(TaskSet):
+        @tag("buy")
+        @task
+        def buy(self) -> None: ...
+
+    user.tasks = [*user.tasks[:1], Shop]
+    assert tags_of(user) == {"read", "slow", "buy"}
 
 
 def test_a_task_that_tags_left_out_stays_out(user: type[User]) -> None:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent import select, socket
@@ -127,8 +128,10 @@ class FileSource:
     def _read(self, file: BinaryIO) -> Iterator[bytes]:
         while block := file.read(wire.LINE_BYTES):
             self._md5.update(block)
-            yield wire.encode_line(block)
-            self._tell(len(block))
+            line, length = wire.encode_line(block), len(block)
+            del block  # else each of many uploads holds it while its line is on the way
+            yield line
+            self._tell(length)
 
 
 @dataclass(slots=True)
@@ -168,7 +171,6 @@ class FileClient:
         self._watch = watch or Watch()
         self._watched: Watched | None = None
         self._socket: Any = None
-        self._buffer = bytearray(0)
         self._turn = 0.0
         self.call = Call(0.0)
 
@@ -230,17 +232,23 @@ class FileClient:
 
     def _get(self, name: str, sink: Callable[[bytes], object]) -> int:
         self._send(wire.request("GET", name))
-        download, buffer = wire.Download(), self._pieces()
+        download, buffer = wire.Download(), _pieces()
         self._limit = self._deadlines.handshake
         while not download.done:
-            data = download.feed(buffer, self._receive(buffer))
-            if data:
-                sink(data)
+            self._feed(download, buffer, sink)
         self._nothing_behind(download.rest)
         _checked(download.content())
         if not download.has_file:
             raise WrongAnswer("bad shape", "expected a file in the answer, got none")
         return download.length
+
+    def _feed(
+        self, download: wire.Download, buffer: bytearray, sink: Callable[[bytes], object]
+    ) -> None:
+        """Receive a piece and give it on; nobody holds it while the next one is waited for."""
+        data = download.feed(buffer, self._receive(buffer))
+        if data:
+            sink(data)
 
     def _upload(self, source: Source) -> str:
         self._send(wire.UPLOAD)
@@ -271,7 +279,7 @@ class FileClient:
         return _checked(self._answer(self._deadlines.handshake).content())
 
     def _answer(self, limit: float) -> wire.Answer:
-        answer, buffer = wire.Answer(), self._pieces()
+        answer, buffer = wire.Answer(), _pieces()
         self._limit = limit
         while not answer.done:
             received = self._receive(buffer)
@@ -289,11 +297,6 @@ class FileClient:
         self._ends = min(self._ends, time.perf_counter() + FAREWELL_S)
         with suppress(FileServerError, wire.ProtocolError):
             _checked(self._answer(FAREWELL_S).content())
-
-    def _pieces(self) -> bytearray:
-        if not self._buffer:
-            self._buffer = bytearray(PIECE_BYTES)
-        return self._buffer
 
     # -- connection ------------------------------------------------------------------------------
 
@@ -322,6 +325,8 @@ class FileClient:
         return found
 
     def _receive(self, buffer: bytearray) -> int:
+        """Fill the buffer; it is the caller's until another greenlet has its turn."""
+        self._breathe()
         try:
             self._socket.settimeout(self._patience())
             received: int = self._socket.recv_into(buffer)
@@ -338,7 +343,6 @@ class FileClient:
                 self._watched.answered()
             self._limit = self._deadlines.idle
         call.received += received
-        self._breathe()
         return received
 
     def _send(self, data: bytes | memoryview) -> None:
@@ -377,6 +381,17 @@ class FileClient:
         if now - self._turn >= TURN_S:
             gevent.sleep(ROUND_S)
             self._turn = time.perf_counter()
+
+
+_buffers: WeakKeyDictionary[Any, bytearray] = WeakKeyDictionary()
+
+
+def _pieces() -> bytearray:
+    """Where all clients of a thread receive: what is in it is used before another has its turn."""
+    hub = gevent.get_hub()
+    if hub not in _buffers:
+        _buffers[hub] = bytearray(PIECE_BYTES)
+    return _buffers[hub]
 
 
 def address_of(text: str) -> tuple[str, int]:

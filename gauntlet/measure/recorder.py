@@ -29,6 +29,7 @@ from typing import Any, Protocol
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from gauntlet.measure.lateness import take, untaken
 from gauntlet.measure.outcomes import OUTCOMES, outcome_of
 from gauntlet.measure.series import Key, Series, sound
 from gauntlet.measure.slices import Slices, by_second
@@ -72,7 +73,7 @@ class _Pending:
 
     __slots__ = (
         *("key", "series", "ms", "starts", "received", "first_bytes", "failed"),
-        *("outcomes", "slowest"),
+        *("late", "outcomes", "slowest"),
     )
 
     def __init__(self, key: Key, series: Series, slowest: Slowest) -> None:
@@ -85,6 +86,12 @@ class _Pending:
         self.first_bytes = array("d")
         self.failed = array("q")  # places in `ms`
         self.outcomes: list[str] = []  # of those, in the same order
+        self.late = array("d")
+
+    def note_late(self, ms: float) -> None:
+        """Let the request that was noted last count from `ms` milliseconds before its start."""
+        self.ms[-1] += ms
+        self.late.append(ms)
 
     def note_odd(self, ms: object, start: object, received: object) -> None:
         """Note a request that tells something that is no number; what is noted of it goes."""
@@ -106,11 +113,11 @@ class _Pending:
     def count(self) -> list[tuple[int, Series]]:
         """Count what is noted into the series; gives back what ended in which second."""
         ms, starts, received, failed = self.ms, self.starts, self.received, self.failed
-        first_bytes = self.first_bytes
+        first_bytes, late = self.first_bytes, self.late
         outcomes = dict(zip(failed, self.outcomes, strict=True))
         self.slowest.look(self.key, ms, starts, outcomes)
         self._empty()
-        parts = [*by_second(ms, starts, failed)] if len(ms) else []
+        parts = [*by_second(ms, starts, failed, late or None)] if len(ms) else []
         for _, part in parts:
             self.series.merge(part)
         self.series.received += int(sound(received).sum())
@@ -134,6 +141,8 @@ class Recorder:
         """The phase that requests are recorded under: the one in which they end."""
         self.watcher: Watcher | None = None
         self._slices = Slices()
+        self.open_model = False
+        """Whether requests of this run may count from before their start; set before the first."""
         self._environment = environment
         self._options = environment.parsed_options
         self._warned = False
@@ -199,6 +208,8 @@ class Recorder:
             pending.received.append(response_length)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError):
             pending.note_odd(response_time, start_time, response_length)
+        if self.open_model:
+            pending.note_late(take() if untaken else 0.0)
         if context:
             get = context.get
             first_byte = get("time_to_first_byte")

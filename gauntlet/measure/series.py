@@ -70,16 +70,24 @@ class Series:
     counts: Counts = field(default_factory=dict)
     first_bytes: Counts = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    late_us: float = 0.0
+    """By how much all response times together exceed the service times."""
+    service_max_us: float = 0.0
+    moved: Counts = field(default_factory=dict)
+    """What makes counts of service times out of `counts`: 1 more there, 1 fewer here."""
 
     def add(self, ms: float, failed: bool, start: float, received: int) -> None:
         """Count one request of `ms` milliseconds that began at `start` [Unix s]."""
         self.add_many([ms], [start], received)
         self.failures += failed
 
-    def add_many(self, ms: Numbers, starts: Numbers, received: int) -> None:
+    def add_many(
+        self, ms: Numbers, starts: Numbers, received: int, late: Numbers | None = None
+    ) -> None:
         """Count requests by times and starts [Unix s], `received` bytes in all; failures apart.
 
-        A request of no time (None, NaN, infinite) counts, and its time does not.
+        `late` are the milliseconds of each time that lie before the request's actual start. A
+        request of no time (None, NaN, infinite) counts, and its time does not.
         """
         if not len(ms):
             return
@@ -97,6 +105,7 @@ class Series:
             self.min_us = min(self.min_us, float(us.min()))
             self.max_us = max(self.max_us, float(us.max()))
             _add(self.counts, _gridded(us))
+            self._add_service(us, ms, late)
 
     def add_first_bytes(self, ms: Numbers) -> None:
         """Count times to first byte; what is None or NaN is not known."""
@@ -107,17 +116,35 @@ class Series:
         """Count the outcome of a failed request."""
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
+    def _add_service(self, us: Floats, ms: Numbers, late: Numbers | None) -> None:
+        """Count service times, of which only those that are no response times are kept."""
+        service = us
+        if late is not None:
+            late_us = np.asarray(late, dtype=float)[np.abs(np.asarray(ms, dtype=float)) < LARGEST]
+            late_us *= 1000.0
+            delayed = np.flatnonzero(late_us)
+            if len(delayed):
+                service = np.maximum(us - late_us, 0.0)
+                self.late_us += float((us - service).sum())
+                _add(self.moved, _gridded(service[delayed]))
+                _add(self.moved, {slot: -n for slot, n in _gridded(us[delayed]).items()})
+                self.moved = {slot: n for slot, n in self.moved.items() if n}
+        self.service_max_us = max(self.service_max_us, float(service.max()))
+
     def merge(self, other: "Series") -> None:
         """Add all that `other` holds."""
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.min_us = min(self.min_us, other.min_us)
         self.max_us = max(self.max_us, other.max_us)
+        self.service_max_us = max(self.service_max_us, other.service_max_us)
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
         _add(self.counts, other.counts)
         _add(self.first_bytes, other.first_bytes)
         _add(self.outcomes, other.outcomes)
+        if other.moved:
+            _add(self.moved, other.moved)
 
     @classmethod
     def merged(cls, several: Iterable["Series"]) -> Self:
@@ -148,6 +175,15 @@ class Series:
         return self.total_us / self.timed / 1000 if self.timed else 0.0
 
     @property
+    def service_avg_ms(self) -> float:
+        """Mean service time in milliseconds; 0.0 without requests."""
+        return (self.total_us - self.late_us) / self.timed / 1000 if self.timed else 0.0
+
+    @property
+    def service_max_ms(self) -> float:
+        return self.service_max_us / 1000
+
+    @property
     def stdev_ms(self) -> float:
         """Standard deviation of the response time in milliseconds; 0.0 under two requests."""
         if self.timed < 2:
@@ -173,8 +209,15 @@ class Series:
 
         At least that share of the requests took at most that long; 0.0 without requests.
         """
-        found = _percentiles_us(self.counts, quantiles)
+        found = percentiles_us(self.counts, quantiles)
         return {quantile: min(us, self.max_us) / 1000 for quantile, us in found.items()}
+
+    def service_percentiles_ms(self, quantiles: Iterable[float]) -> dict[float, float]:
+        """Service times in milliseconds by quantile, as `percentiles_ms` gives response times."""
+        counts = dict(self.counts)
+        _add(counts, self.moved)
+        found = percentiles_us({slot: n for slot, n in counts.items() if n > 0}, quantiles)
+        return {quantile: min(us, self.service_max_us) / 1000 for quantile, us in found.items()}
 
     def percentile_ms(self, quantile: float) -> float:
         """One percentile of `percentiles_ms`."""
@@ -182,7 +225,7 @@ class Series:
 
     def first_bytes_ms(self, quantiles: Iterable[float]) -> dict[float, float]:
         """Times to first byte in milliseconds by quantile; 0.0 where none was told."""
-        found = _percentiles_us(self.first_bytes, quantiles)
+        found = percentiles_us(self.first_bytes, quantiles)
         return {quantile: us / 1000 for quantile, us in found.items()}
 
     def histogram(self) -> HdrHistogram:
@@ -242,7 +285,7 @@ def as_histogram(counts: Counts) -> HdrHistogram:
     return histogram
 
 
-def _percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, float]:
+def percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, float]:
     """Values by quantile; 0.0 without counts.
 
     HdrHistogram rounds to the nearest request: of 31 requests its 95th percentile is the 29th,
@@ -267,4 +310,5 @@ _FIELDS = tuple(one.name for one in fields(Series))
 _SUMS = ("requests", "untimed", "failures", "received", "sent", "retries", "verified") + (
     "total_us",
     "squares_us",
+    "late_us",
 )

@@ -67,7 +67,7 @@ class Slices:
         else:
             cell.merge(part)
         if self._coarse:
-            cell.counts = coarse(cell.counts)
+            cell.counts, cell.moved = coarse(cell.counts), coarse(cell.moved)
         self._cost += len(cell.counts) - before
 
     def _move(self, most: int) -> None:
@@ -84,13 +84,18 @@ class Slices:
         self._seconds, self._cost = set(), 0
 
 
-def by_second(ms: Numbers, starts: Numbers, failed: Sequence[int]) -> Iterator[tuple[int, Series]]:
+def by_second(
+    ms: Numbers, starts: Numbers, failed: Sequence[int], late: Numbers | None = None
+) -> Iterator[tuple[int, Series]]:
     """Requests by the Unix second in which they ended; `failed` are indices of those that failed.
 
-    A request without a time ended when it began; one that names no moment ends now.
+    A request without a time ended when it began; one that names no moment ends now. What was `late`
+    of a time, where any was, lies before the request's start.
     """
     times, began = np.asarray(ms, dtype=float), np.asarray(starts, dtype=float)
-    ends = _sound(began, time.time()) + np.maximum(_sound(times, 0.0), 0.0) / 1000
+    before = None if late is None else np.asarray(late, dtype=float)
+    took = times if before is None else times - before
+    ends = _sound(began, time.time()) + np.maximum(_sound(took, 0.0), 0.0) / 1000
     seconds = np.floor(ends).astype(np.int64)
     bad = np.zeros(len(seconds), dtype=bool)
     bad[np.asarray(failed, dtype=np.int64)] = True
@@ -98,7 +103,8 @@ def by_second(ms: Numbers, starts: Numbers, failed: Sequence[int]) -> Iterator[t
     different, at = np.unique(seconds[order], return_index=True)
     for second, chosen in zip(different.tolist(), np.split(order, at[1:]), strict=True):
         part = Series()
-        part.add_many(times[chosen], began[chosen], 0)
+        lately = None if before is None else before[chosen]
+        part.add_many(times[chosen], began[chosen], 0, lately)
         part.failures = int(bad[chosen].sum())
         yield second, part
 

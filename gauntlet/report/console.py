@@ -38,9 +38,12 @@ def lines(record: RunRecord) -> list[Text]:
         Text("Response times:"),
         *(Text(f"  {label}: {_seconds(total, key)}") for label, key in _SHOWN),
         Text(""),
+        *_open_model(record),
         *_endpoints(record),
+        *_phases(record),
         *_servers(record),
         *_sections(record),
+        *_diagnosis(record),
         *_failures(record),
         *_thresholds(record),
         Text(RULE),
@@ -60,6 +63,29 @@ def _writable(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
     return text
+
+
+def _open_model(record: RunRecord) -> list[Text]:
+    """Service times and what became of the arrivals, where a run had any."""
+    arrivals, service = record.arrivals, record.total.service_percentiles_ms
+    if arrivals is None:
+        return []
+    text = []
+    if service is not None:
+        text.append(Text("Service times, without late starts:"))
+        text += [Text(f"  {label}: {service[key] / 1000:.3f}s") for label, key in _SHOWN]
+        text.append(Text(""))
+    late = ", ".join(f"{label} {arrivals.late_ms[key] / 1000:.3f}s" for label, key in _SHOWN)
+    return [
+        *text,
+        Text("Arrivals:"),
+        Text(f"  Scheduled: {arrivals.scheduled}"),
+        Text(f"  Started: {arrivals.started}, late by {late}"),
+        Text(f"  Started over 10 ms late: {arrivals.late}"),
+        Text(f"  Most waiting: {arrivals.most_waiting}"),
+        Text(f"  Dropped: {arrivals.dropped}", "red" if arrivals.dropped else ""),
+        Text(""),
+    ]
 
 
 _SHOWN = (("P50", "p50"), ("P95", "p95"), ("P99", "p99"))
@@ -98,6 +124,25 @@ def _endpoints(record: RunRecord) -> list[Text]:
 def _name(one: Statistics) -> str:
     """Method and name, the method once."""
     return one.name if one.name.startswith(f"{one.method} ") else f"{one.method} {one.name}"
+
+
+def _phases(record: RunRecord) -> list[Text]:
+    if len(record.phases) < 2:
+        return []
+    width = max(len("Phases:"), *(len(one.phase) for one in record.phases))
+    titles = f"{'requests':>9} {'failed':>7} {'per s':>9} {'P50':>9} {'P95':>9} {'P99':>9}"
+    text = [Text(f"{'Phases:':<{width + 2}} {titles}")]
+    for one in record.phases:
+        times = " ".join(f"{_seconds(one, key):>9}" for _, key in _SHOWN)
+        row = f"{one.requests:>9} {one.failures:>7} {one.rps:>9.2f} {times}"
+        text.append(Text(f"  {one.phase:<{width}} {row}"))
+    return [*text, Text("")]
+
+
+def _diagnosis(record: RunRecord) -> list[Text]:
+    if not record.diagnosis:
+        return []
+    return [Text("Diagnosis:"), *(Text(f"  {one}") for one in record.diagnosis), Text("")]
 
 
 def _servers(record: RunRecord) -> list[Text]:

@@ -96,6 +96,9 @@ def render(record: RunRecord, folder: Path) -> list[str]:
     }
     if record.servers:
         writers["servers.csv"] = lambda path: tables.write(record.servers, path)
+    if record.phases:
+        rows = [*record.phases, *record.phase_endpoints]
+        writers["phases.csv"] = lambda path: tables.write(rows, path)
     for name, write_one in writers.items():
         write_one(folder / name)
     return list(writers)

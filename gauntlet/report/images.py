@@ -12,22 +12,20 @@
     verified           true, false, or null where nobody looked
     error              text; null on success
 
-Of more than SAMPLE pictures the file holds all that failed, up to SAMPLE, and a random sample of
+Of more than MOST pictures the file holds all that failed, up to MOST, and a random sample of
 the others; counts are always of all.
 """
 
 import json
 import shutil
 from collections import Counter
-from heapq import nsmallest
 from pathlib import Path
-from random import random
 from typing import Any, NamedTuple
 
 from gauntlet.report.record import Figure, Section
+from gauntlet.report.sample import MOST, Sample
 
 FILE = "images.json"
-SAMPLE = 10_000
 
 
 class Row(NamedTuple):
@@ -68,8 +66,7 @@ class ImageSummary:
     def clear(self) -> None:
         """Forget everything; a new run begins."""
         self.counts: Counter[str] = Counter()
-        self._rows: list[tuple[Any, ...]] = []
-        self._odds = 1.0
+        self._sample = Sample()
         self._buffer: int | None = None
 
     # -- what users tell -------------------------------------------------------------------------
@@ -85,17 +82,14 @@ class ImageSummary:
     def add(self, row: Row) -> None:
         """Note a picture."""
         self.counts["images"] += 1
-        odds = random() if row.success and row.verified is not False else -random()
-        if odds < self._odds:
-            self._rows.append((odds, *row))
-            self._trim()
+        self._sample.add(row, first=not row.success or row.verified is False)
 
     # -- between processes -----------------------------------------------------------------------
 
     def hand_over(self) -> dict[str, Any]:
         """What came since the last time."""
         buffer = self._buffer
-        wire = {"counts": dict(self.counts), "rows": self._rows, "buffer": buffer}
+        wire = {"counts": dict(self.counts), "rows": self._sample.hand_over(), "buffer": buffer}
         self.clear()
         self._buffer = buffer
         return wire
@@ -103,18 +97,16 @@ class ImageSummary:
     def absorb(self, wire: dict[str, Any]) -> None:
         """Add what a worker handed over."""
         self.counts.update(wire["counts"])
-        self._rows += [tuple(row) for row in wire["rows"] if row[0] < self._odds]
+        self._sample.absorb(wire["rows"])
         if wire["buffer"] is not None:
             self.granted(wire["buffer"])
-        self._trim()
 
     # -- reports ---------------------------------------------------------------------------------
 
     @property
     def rows(self) -> list[Row]:
         """The pictures, or a sample of them, in the order in which they began."""
-        kept = nsmallest(SAMPLE, self._rows)
-        return sorted((Row(*row[1:]) for row in kept), key=lambda row: row.start)
+        return [Row(*row) for row in self._sample.rows()]
 
     def section(self) -> Section | None:
         """The figures."""
@@ -138,9 +130,9 @@ class ImageSummary:
         if self._buffer is not None:
             shown = f"{self._buffer} bytes of {self.asked_buffer} asked for"
             figures.append(_figure("Receive buffer granted", self._buffer, shown))
-        if counts["images"] > SAMPLE:
-            shown = f"{SAMPLE} of {counts['images']}"
-            figures.append(_figure("Pictures told one by one", SAMPLE, shown))
+        if counts["images"] > MOST:
+            shown = f"{MOST} of {counts['images']}"
+            figures.append(_figure("Pictures told one by one", MOST, shown))
         return Section(title="Pictures", figures=tuple(figures))
 
     def write(self, folder: Path) -> None:
@@ -165,12 +157,6 @@ class ImageSummary:
 
     def _received(self) -> str:
         return f"{self.counts['datagrams_in']}, {self.counts['bytes_in']} bytes"
-
-    def _trim(self) -> None:
-        """Keep those with the smallest draws, now and then."""
-        if len(self._rows) >= 2 * SAMPLE:
-            self._rows = nsmallest(SAMPLE, self._rows)
-            self._odds = self._rows[-1][0]
 
 
 def _figure(name: str, value: int, shown: str | None = None) -> Figure:

@@ -13,23 +13,21 @@
     bytes                 of the blob
     attempts              HTTP requests made for it
 
-Of more than SAMPLE blobs the file holds a random sample of that many, each with the same odds,
+Of more than MOST blobs the file holds a random sample of that many, each with the same odds,
 whichever worker made it; counts and the shortest and longest times are always of all blobs.
 """
 
 import json
 from collections import Counter
-from heapq import nsmallest
 from pathlib import Path
-from random import random
 from typing import Any, NamedTuple
 
 from gauntlet.measure.series import Series
 from gauntlet.report.record import Figure, Section
+from gauntlet.report.sample import MOST, Sample
 from gauntlet.units import format_duration
 
 FILE = "stress_test_summary.json"
-SAMPLE = 10_000
 BATCH = 4096
 
 FIRST, CACHED, PATIENT, VISIBLE = "first", "cached", "patient", "visible"
@@ -65,8 +63,7 @@ class BlobSummary:
         self.counts: Counter[str] = Counter()
         self._series = {kind: Series() for kind in (FIRST, CACHED, PATIENT, VISIBLE)}
         self._pending: dict[str, list[float]] = {kind: [] for kind in self._series}
-        self._rows: list[tuple[Any, ...]] = []
-        self._odds = 1.0
+        self._sample = Sample()
 
     # -- what users tell -------------------------------------------------------------------------
 
@@ -97,10 +94,7 @@ class BlobSummary:
     def add(self, row: Row) -> None:
         """Note a blob."""
         self.counts["blobs"] += 1
-        odds = random()
-        if odds < self._odds:
-            self._rows.append((odds, *row))
-            self._trim()
+        self._sample.add(row)
 
     # -- between processes -----------------------------------------------------------------------
 
@@ -109,7 +103,7 @@ class BlobSummary:
         wire = {
             "counts": dict(self.counts),
             "series": {kind: one.to_wire() for kind, one in self._counted().items()},
-            "rows": self._rows,
+            "rows": self._sample.hand_over(),
         }
         self.clear()
         return wire
@@ -119,16 +113,14 @@ class BlobSummary:
         self.counts.update(wire["counts"])
         for kind, one in wire["series"].items():
             self._series[kind].merge(Series.from_wire(one))
-        self._rows += [tuple(row) for row in wire["rows"] if row[0] < self._odds]
-        self._trim()
+        self._sample.absorb(wire["rows"])
 
     # -- reports ---------------------------------------------------------------------------------
 
     @property
     def rows(self) -> list[Row]:
         """The blobs, or a sample of them, in the order in which their uploads began."""
-        kept = nsmallest(SAMPLE, self._rows)
-        return sorted((Row(*row[1:]) for row in kept), key=lambda row: row.start)
+        return [Row(*row) for row in self._sample.rows()]
 
     def section(self) -> Section | None:
         """The figures; times that nobody measured are left out."""
@@ -156,9 +148,9 @@ class BlobSummary:
                     shown=f"{again}, of which {self.counts['certified again']} already certified",
                 )
             )
-        if self.counts["blobs"] > SAMPLE:
-            shown = f"{SAMPLE} of {self.counts['blobs']}"
-            figures.append(Figure(name="Blobs told one by one", value=SAMPLE, shown=shown))
+        if self.counts["blobs"] > MOST:
+            shown = f"{MOST} of {self.counts['blobs']}"
+            figures.append(Figure(name="Blobs told one by one", value=MOST, shown=shown))
         return figures
 
     def _times(self) -> list[Figure]:
@@ -218,12 +210,6 @@ class BlobSummary:
             self._series[kind].add_many(pending, [0.0] * len(pending), 0)
             self._pending[kind] = []
         return self._series
-
-    def _trim(self) -> None:
-        """Keep those with the smallest draws, now and then."""
-        if len(self._rows) >= 2 * SAMPLE:
-            self._rows = nsmallest(SAMPLE, self._rows)
-            self._odds = self._rows[-1][0]
 
 
 def _told(number: int, row: Row) -> dict[str, object]:

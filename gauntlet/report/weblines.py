@@ -51,6 +51,6 @@ def _arrivals(record: RunRecord) -> list[str]:
         return []
     waiting = record.timeline[-1].waiting if record.timeline else 0
     return [
-        f"Arrivals: {told.scheduled} scheduled · {told.started} started · {told.late} late · "
-        f"{told.dropped} dropped · {waiting} waiting"
+        f"Arrivals: {told.scheduled} scheduled · {told.started} started · "
+        f"{told.late} over 10 ms late · {told.dropped} dropped · {waiting} waiting"
     ]

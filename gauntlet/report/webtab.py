@@ -10,6 +10,7 @@ form offers the shapes that it is told of. The tab's columns:
 `gauntlet.report.webservers` has the second tab, `gauntlet.report.weblive` the page at /gauntlet.
 """
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -184,6 +185,7 @@ class StartForm:
         if isinstance(shape, ProfileShape):
             _ = shape.plan  # read now: a mistake in it is said on the page
         options.check_total(request.form.get("total_iterations"))
+        self._check_arrivals()
         self._pick(name)
         self._forget_run_time()
         self._take_user_classes()
@@ -200,6 +202,12 @@ class StartForm:
         fields = request.form.copy()
         fields["shape_class"] = name
         request.form = ImmutableMultiDict(fields)
+
+    def _check_arrivals(self) -> None:
+        """Refuse a rate that is none; the form's fields hold what Locust is about to take over."""
+        given = Namespace(**{name: request.form.get(name) for name in options.ON_THE_PAGE})
+        options.arrivals(given)
+        options.max_users(given)
 
     def _forget_run_time(self) -> None:
         """An empty run time means no limit; Locust would keep the last one's number."""
@@ -238,7 +246,7 @@ def label(name: str, shape: LoadTestShape) -> str:
         plan = shape.plan
     except GauntletError:
         return f"{name} · cannot be read"
-    numbers = f"{counted(plan.users, 'user')} · {format_duration(plan.duration)}"
+    numbers = f"{plan.numbers} · {format_duration(plan.duration)}"
     return f"{name} · {numbers} · {' '.join(plan.description.split())}"
 
 
@@ -287,10 +295,10 @@ def _reasons(reasons: Sequence[str], rules: Sequence[str]) -> list[Row]:
 def _result(result: ThresholdResult, missing: str) -> Row:
     return _row(
         result.rule,
-        "" if result.value is None else result.shown,
+        result.shown if result.samples else "",
         _limit(thresholds.parse(result.rule)),
         _margin(result.margin),
-        _state(result.held, result.value, missing),
+        _state(result.held, result.samples or None, missing),
     )
 
 

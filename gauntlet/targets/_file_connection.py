@@ -15,7 +15,7 @@ from gauntlet.wire import file_protocol as wire
 
 PIECE_BYTES = 256 * 1024
 """Of base64 that are received at once."""
-BLOCK_BYTES = 3 * 64 * 1024
+BLOCK_BYTES = 3 * 16 * 1024
 """Of a file that are sent at once; a multiple of 3, so that the pieces of base64 fit together."""
 _RESET = struct.pack("ii", 1, 0)
 

@@ -72,6 +72,18 @@ OPTIONS = [
         id="preflight",
     ),
     pytest.param(
+        "tags",
+        "helth",
+        "--tags: expected one of health, image, large, predict, got 'helth'; did you mean health?",
+        id="tag",
+    ),
+    pytest.param(
+        "exclude-tags",
+        "slow",
+        "--exclude-tags: expected one of health, image, large, predict, got 'slow'",
+        id="tag to leave out",
+    ),
+    pytest.param(
         "seed",
         "-1",
         "--seed: expected a whole number from 0 to 2**63 - 1, got '-1'",

@@ -49,7 +49,9 @@ def check_is_invalid(lab: Lab, ended: Ended, reason: str) -> None:
 
 def test_no_request_is_not_a_pass(labs: Labs) -> None:
     cases = {
-        "tags that match nothing": ["--load-profile", "tiny", "--tags", "helth"],
+        "tags that match nothing": [
+            *("--load-profile", "tiny", "--tags", "health", "--exclude-tags", "health"),
+        ],
         "no users": ["-u", "0", "-t", "2s"],
     }
     runs = {labs(name): options for name, options in cases.items()}

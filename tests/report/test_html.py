@@ -55,7 +55,7 @@ def test_everything_that_a_record_holds_has_its_section(whole: RunRecord) -> Non
         f"requests {whole.total.requests:,}",
         "server 3",
         "41 % on average, 73 % at most",
-        "started late ! 340",
+        "started over 10 ms late ! 340",
         "expected status 200, got 503",
         "process_cpu_percent",
         "answers from a cache 31%",

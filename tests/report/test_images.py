@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gauntlet.report import images
+from gauntlet.report import images, sample
 from gauntlet.report.image_analysis import Analysis, seconds, write
 from gauntlet.report.images import ImageSummary, Row
 from gauntlet.report.record import Outcome, RunRecord, Statistics
@@ -55,7 +55,8 @@ def test_what_workers_hand_over_adds_up() -> None:
 
 
 def test_of_many_pictures_a_sample_is_kept_and_all_that_failed(monkeypatch: Any) -> None:
-    monkeypatch.setattr(images, "SAMPLE", 50)
+    monkeypatch.setattr(images, "MOST", 50)
+    monkeypatch.setattr(sample, "MOST", 50)
     summary = ImageSummary()
     for number in range(5000):
         summary.add(row(number, **(FAILED if number % 500 == 7 else {})))

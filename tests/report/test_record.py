@@ -52,6 +52,8 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
         "retries": 2,
         "verified": 1,
         "outcomes": {"status": 1, "timeout": 1},
+        "service_avg_ms": None,
+        "service_percentiles_ms": None,
     }
 
 

@@ -9,7 +9,8 @@ from random import Random
 import pytest
 from locust.rpc.protocol import Message
 
-from gauntlet.report.walrus import CACHED, FILE, FIRST, SAMPLE, BlobSummary, Row
+from gauntlet.report.sample import MOST
+from gauntlet.report.walrus import CACHED, FILE, FIRST, BlobSummary, Row
 from gauntlet.report.walrus_lines import AT_ONCE, Lines, line
 
 
@@ -80,37 +81,37 @@ def test_without_blobs_there_is_no_section_and_an_empty_file(tmp_path: Path) -> 
 
 def test_all_blobs_are_told_up_to_the_cap() -> None:
     summary = BlobSummary()
-    for number in range(SAMPLE):
+    for number in range(MOST):
         summary.add(row(float(number)))
-    assert [one.start for one in summary.rows] == [float(number) for number in range(SAMPLE)]
+    assert [one.start for one in summary.rows] == [float(number) for number in range(MOST)]
     assert "Blobs told one by one" not in figures(summary)
 
 
 def test_of_more_blobs_a_fair_sample_is_kept_in_bounded_memory() -> None:
     summary = BlobSummary()
-    for number in range(8 * SAMPLE):
+    for number in range(8 * MOST):
         summary.add(row(float(number)))
-        assert len(summary._rows) < 2 * SAMPLE
+        assert len(summary._sample.hand_over()) < 2 * MOST
     starts = [one.start for one in summary.rows]
-    assert len(starts) == len(set(starts)) == SAMPLE
-    eighths = Counter(int(start // SAMPLE) for start in starts)
-    assert all(SAMPLE / 8 * 0.8 < eighths[eighth] < SAMPLE / 8 * 1.2 for eighth in range(8))
-    assert shown(summary, "Blobs told one by one") == f"{SAMPLE} of {8 * SAMPLE}"
+    assert len(starts) == len(set(starts)) == MOST
+    eighths = Counter(int(start // MOST) for start in starts)
+    assert all(MOST / 8 * 0.8 < eighths[eighth] < MOST / 8 * 1.2 for eighth in range(8))
+    assert shown(summary, "Blobs told one by one") == f"{MOST} of {8 * MOST}"
 
 
 def test_workers_have_the_share_of_the_sample_that_they_have_of_the_blobs() -> None:
     master = BlobSummary()
     for _ in range(6):
-        for worker, blobs in enumerate((SAMPLE // 4, SAMPLE)):
+        for worker, blobs in enumerate((MOST // 4, MOST)):
             one = BlobSummary()
             for _ in range(blobs):
                 one.add(row(0.0, size=worker))
             master.absorb(over_the_wire(one))
-            assert len(master._rows) < 3 * SAMPLE
+            assert len(master._sample.hand_over()) < 3 * MOST
     sizes = Counter(one.size for one in master.rows)
-    assert sizes.total() == SAMPLE
-    assert 0.2 * 0.8 < sizes[0] / SAMPLE < 0.2 * 1.2
-    assert master.counts["blobs"] == 6 * (SAMPLE // 4 + SAMPLE)
+    assert sizes.total() == MOST
+    assert 0.2 * 0.8 < sizes[0] / MOST < 0.2 * 1.2
+    assert master.counts["blobs"] == 6 * (MOST // 4 + MOST)
 
 
 def test_several_processes_tell_what_one_would() -> None:

@@ -61,7 +61,7 @@ def arrivals(record: RunRecord) -> list[Fact]:
     return [
         Fact("scheduled", count(told.scheduled)),
         Fact("started", count(told.started)),
-        Fact("started late", count(told.late), told.late > 0),
+        Fact("started over 10 ms late", count(told.late), told.late > 0),
         Fact("dropped", count(told.dropped), told.dropped > 0),
         Fact("most waiting at once", count(told.most_waiting)),
         *late,

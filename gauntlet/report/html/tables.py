@@ -105,9 +105,11 @@ def named(rows: Iterable[Statistics]) -> list[tuple[str, Statistics]]:
 def all_statistics(record: RunRecord) -> list[Table]:
     """A table per endpoint, phase and server, as far as there are any."""
     total = ("all", record.total)
+    split = [(f"{one.phase}: {label(one.method, one.name)}", one) for one in record.phase_endpoints]
     found = [
         statistics("endpoints", "Endpoints", "endpoint", [*named(record.endpoints), total]),
         statistics("phases", "Phases", "phase", [(one.phase, one) for one in record.phases]),
+        statistics("split", "Endpoints by phase", "phase and endpoint", split),
         statistics("servers", "Servers", "server", [(one.server, one) for one in record.servers]),
     ]
     return [one for one in found if one.rows] if record.endpoints else []

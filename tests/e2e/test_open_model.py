@@ -1,0 +1,236 @@
+"""The open model with real processes: arrivals come on schedule, and what that shows."""
+
+import math
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e.support import LOCUSTFILE, ROOT, Json, Lab, Process, Target
+
+pytestmark = pytest.mark.e2e
+
+OFF = "--preflight", "off"
+ONE_CALL: Json = {"health": 1, "predict": 0, "image": 0, "large": 0}
+RATE = 100
+
+TELLING = """
+import pathlib
+from locust import events
+
+events.request.add_listener(lambda **_: pathlib.Path("NAME").touch())
+"""
+
+PLAIN = """
+import gauntlet
+from locust import FastHttpUser, HttpUser, SequentialTaskSet, constant, task
+
+gauntlet.register()
+
+
+class Steps(SequentialTaskSet):
+    @task
+    def first(self):
+        self.client.get("/health", name="first")
+
+    @task
+    def second(self):
+        self.client.get("/health", name="second")
+
+
+class Plain(HttpUser):
+    wait_time = constant(3600)
+    tasks = [Steps]
+
+
+class Fast(FastHttpUser):
+    wait_time = constant(3600)
+
+    @task
+    def ask(self):
+        self.client.get("/health", name="fast")
+"""
+
+Labs = Callable[..., Lab]
+
+
+@pytest.fixture
+def calls(labs: Labs) -> Labs:
+    """Labs whose iterations are one call each, with an hour between them that nobody waits."""
+
+    def make(name: str, wait: str = "1h") -> Lab:
+        lab = labs(name)
+        lab.mix(weights=ONE_CALL, wait=wait)
+        return lab
+
+    return make
+
+
+def open_profile(lab: Lab, seconds: int, rate: int = RATE, *rules: str, **more: Any) -> str:
+    """A profile of one open phase; gives back its name."""
+    shown: Json = {"description": "d", "duration": f"{seconds}s", "arrivals": f"{rate}/s"}
+    lab.write("profiles/predict/open.yaml", {**shown, "thresholds": list(rules), **more})
+    return "open"
+
+
+def exact(lab: Lab, number: int) -> Json:
+    """The record of a run in which each of so many arrivals was begun once."""
+    record = lab.record
+    assert (record["arrivals"]["scheduled"], record["arrivals"]["started"]) == (number, number)
+    return record
+
+
+def p99_of_the_schedule(rate: float, seconds: float, stall: float) -> float:
+    """Of a target that answers at once but for one stall: p99 in seconds, by hand.
+
+    Who comes during the stall waits for its end: 0 to `stall` seconds, evenly.
+    """
+    times = sorted(number / rate for number in range(int(stall * rate)))
+    return times[-math.ceil(0.01 * rate * seconds)]
+
+
+def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(calls: Labs) -> None:
+    closed, opened = calls("closed", wait="10ms"), calls("opened")
+    closed.profile("closed", duration="10s", users=5, thresholds=["p99 < 1s"])
+    open_profile(opened, 10, 200, "p99 < 1s")
+    runs = []
+    for lab in (closed, opened):
+        target = lab.target("--fault-stall", "4s:2s")
+        profile = lab.folder.name.removesuffix("ed") if lab is opened else "closed"
+        runs.append(lab.headless("--load-profile", profile, "--host", target.address, *OFF))
+    assert [run.end().code for run in runs] == [0, 3]
+    assert (closed.verdict, opened.verdict) == ("PASS", "FAIL")
+    assert closed.record["total"]["requests"] > 500  # 5 slow ones are not the slowest 1 % of them
+    record = exact(opened, 2000)
+    found = record["total"]["percentiles_ms"]["p99"] / 1000
+    assert found == pytest.approx(p99_of_the_schedule(200, 10, 2.0), rel=0.05)
+    assert record["peak_users"] > 300
+
+
+def test_dropped_arrivals_spoil_a_run_and_phases_of_both_kinds_take_turns(calls: Labs) -> None:
+    capped, mixed = calls("capped"), calls("mixed", wait="100ms")
+    target = capped.target("--fault-stall", "1s:1s")
+    options = "--arrivals", "200/s", "-t", "4s", "--max-users", "40"
+    first = capped.headless(*options, "--host", target.address, *OFF)
+    phases = [
+        {"name": "base", "duration": "2s", "users": 4},
+        {"name": "open", "duration": "2s", "arrivals": f"{RATE}/s"},
+        {"name": "rest", "duration": "2s", "users": 1},
+    ]
+    profile = mixed.profile("mixed", duration="6s", users=4, phases=phases)
+    second = mixed.headless("--load-profile", profile, "--host", mixed.target().address, *OFF)
+    assert (first.end().code, second.end().code) == (4, 0)
+    check_capped(capped, first.output)
+    record = exact(mixed, 2 * RATE)
+    counts = {one["phase"]: one["requests"] for one in record["phases"]}
+    assert 2 * RATE * 0.8 < counts["open"] < 2 * RATE * 1.2
+    assert 0 < counts["rest"] < 60  # whom Locust did not ask for has left
+    assert record["timeline"][-1]["users"] == 1
+
+
+def check_capped(lab: Lab, output: str) -> None:
+    record, arrivals = lab.record, lab.record["arrivals"]
+    dropped, scheduled = arrivals["dropped"], arrivals["scheduled"]
+    assert lab.verdict == "INVALID"
+    assert f"{dropped} of {scheduled} arrivals dropped: all users were busy" in lab.reasons
+    assert f"Dropped: {dropped}" in output
+    assert record["peak_users"] == arrivals["most_waiting"] == 40
+    assert arrivals["late"] >= 40
+    assert dropped >= 90  # of 200 in the stall, less those who had a user or waited for one
+    assert scheduled == arrivals["started"] + dropped
+    assert max(moment["dropped"] for moment in record["timeline"]) == dropped
+    assert max(moment["waiting"] for moment in record["timeline"]) > 0
+    (health,) = record["endpoints"]
+    assert health["service_avg_ms"] < health["avg_ms"] - 1
+
+
+def test_workers_share_the_rate_exactly(calls: Labs) -> None:
+    labs = {workers: calls(f"with {workers}") for workers in (1, 2, 4)}
+    clusters = [start(lab, workers, open_profile(lab, 4))[1] for workers, lab in labs.items()]
+    for cluster in clusters:
+        assert [process.end().code for process in cluster] == [0] * len(cluster)
+    for workers, lab in labs.items():
+        record = exact(lab, 4 * RATE)
+        assert record["total"]["requests"] == pytest.approx(4 * RATE, rel=0.01)
+        assert record["fleet"] == {"workers": workers, "lost": []}
+
+
+def start(lab: Lab, workers: int, profile: str) -> tuple[Target, list[Process]]:
+    """A master with workers, and their target."""
+    target = lab.target()
+    options = "--load-profile", profile, "--host", target.address, *OFF
+    return target, lab.cluster(workers, *options)
+
+
+def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(calls: Labs) -> None:
+    orderly, killed = calls("orderly"), calls("killed")
+    target, (master, *workers) = start(orderly, 2, open_profile(orderly, 20))
+    other, (head, victim, _) = start(killed, 2, open_profile(killed, 16))
+    master.wait_until(lambda: target.requests > RATE, "load on the target")
+    at = workers[0].command[workers[0].command.index("--master-host") :]
+    for name in ("first", "second"):  # Locust itself would give users to one of them alone
+        text = LOCUSTFILE.read_text(encoding="utf-8") + TELLING.replace("NAME", name)
+        orderly.locust("--worker", *at, file=orderly.write(f"{name}_late.py", text))
+    head.wait_until(lambda: other.requests > 2 * RATE, "load on the other target")
+    served = other.requests
+    victim.signal(signal.SIGKILL)
+    for name in ("first", "second"):
+        master.wait_until((orderly.folder / name).exists, f"requests of the {name} late worker")
+    workers[0].terminate()
+    assert workers[0].end().code == 0
+    assert (head.end().code, master.end().code) == (4, 0)
+    record = exact(orderly, 20 * RATE)
+    assert record["total"]["requests"] == pytest.approx(20 * RATE, rel=0.01)
+    assert record["fleet"] == {"workers": 4, "lost": []}
+    arrivals = killed.record["arrivals"]
+    assert (killed.verdict, arrivals["scheduled"]) == ("INVALID", 16 * RATE)
+    assert "arrivals dropped: their workers were gone" in killed.reasons
+    # Half the rate for 6 s at most, and what the worker had not reported when it was killed.
+    assert 0 < arrivals["dropped"] <= 6 * RATE / 2 + min(served, 3 * RATE)
+    assert arrivals["started"] == 16 * RATE - arrivals["dropped"]
+
+
+def test_every_kind_of_user_serves_arrivals(labs: Labs) -> None:
+    """The suite's own, and those of Locust, whose clients the suite has no part in."""
+    names = "walrus_blobs", "chater_flows", "image_cloud_roundtrip", "file_server_mix"
+    runs = {}
+    for name in names:
+        lab = labs(name)
+        runs[lab] = serve(lab, str(ROOT / "locustfiles" / f"{name}.py"))
+    lab = labs("plain")
+    file = lab.write("plain.py", PLAIN)
+    runs[lab] = serve(lab, str(file), "--host", lab.target().address)
+    for one, run in runs.items():
+        assert run.end().code == 0, (run.output, run.errors)
+        assert one.record["arrivals"]["dropped"] == 0
+        assert one.record["arrivals"]["started"] == pytest.approx(30, abs=12)
+        assert one.record["total"]["service_percentiles_ms"] is not None
+    counts = {one["name"]: one["requests"] for one in lab.record["endpoints"]}
+    assert set(counts) == {"first", "second", "fast"}
+    assert counts["fast"] == pytest.approx(counts["first"] + counts["second"], abs=2)
+
+
+def serve(lab: Lab, file: str, *options: str) -> Process:
+    return lab.headless("--arrivals", "10/s", "-t", "3s", "-s", "30", *options, file=file)
+
+
+@pytest.mark.parametrize(
+    ("options", "mistake"),
+    [
+        pytest.param(
+            ["--arrivals", "fast"],
+            '--arrivals: expected a rate such as "200/s" or "12000/min", got \'fast\'',
+            id="a rate in words",
+        ),
+        pytest.param(
+            ["--arrivals", "10/s", "--max-users", "0"],
+            "--max-users: expected a whole number from 1 to 2**63 - 1, got '0'",
+            id="no users",
+        ),
+    ],
+)
+def test_a_wrong_option_ends_before_the_load(lab: Lab, options: list[str], mistake: str) -> None:
+    ended = lab.run(*options, "-t", "1s")
+    assert (ended.code, ended.mistakes) == (2, [mistake])
+    assert not lab.results

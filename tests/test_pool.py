@@ -1,0 +1,302 @@
+"""The pool of users that serves arrivals: real Locust users in a real runner, no target."""
+
+import gc
+import time
+import tracemalloc
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+from locust import User, constant, task
+from locust.env import Environment
+from locust.runners import LocalRunner
+
+from gauntlet import tasks
+from gauntlet.arrivals import Share, Turn, steady
+from gauntlet.arriving import Arriving
+from gauntlet.iterating import Iterations
+from gauntlet.measure import table
+from gauntlet.measure.recorder import Recorder
+from gauntlet.measure.series import Series
+from gauntlet.pool import Pool
+
+DEADLINE_S = 60.0
+
+
+class Stage:
+    """A Locust process without a target: its users do what a test tells them."""
+
+    def __init__(self, *kinds: type[User]) -> None:
+        self.environment = Environment(user_classes=list(kinds))
+        self.environment.parsed_options = Namespace(total_iterations=None, exact_mix=False)
+        self.runner: LocalRunner = self.environment.create_local_runner()
+        self.recorder = Recorder(self.environment)
+        table.install(self.environment)
+        self.iterations = Iterations(self.environment)
+        self.arriving = Arriving(self.environment, self.recorder, lambda: self.iterations.wanted)
+        tasks.pass_through(self.iterations, self.arriving)
+
+    def pool(self, most: int = 100) -> Pool:
+        """A pool that arrivals can be given to by hand."""
+        self.recorder.open_model = True
+        self.arriving.pool = Pool(self.environment, most)
+        return self.arriving.pool
+
+    @property
+    def users(self) -> Counter[str]:
+        return Counter(self.runner.user_classes_count)
+
+    def series(self, name: str) -> Series:
+        return next(one for key, one in self.recorder.series.items() if key.name == name)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Let all others go on until the condition holds."""
+    deadline = time.perf_counter() + DEADLINE_S
+    while not condition():
+        assert time.perf_counter() < deadline
+        gevent.sleep(0.001)
+
+
+class Client(User):
+    """Works until it is let go."""
+
+    wait_time = constant(3600)
+    gate = Event()
+    begun: list[User] = []
+
+    @task
+    def work(self) -> None:
+        self.begun.append(self)
+        self.gate.wait()
+
+
+@pytest.fixture
+def stages() -> Iterator[Callable[..., Stage]]:
+    made: list[Stage] = []
+
+    def make(*kinds: type[User]) -> Stage:
+        made.append(Stage(*kinds))
+        return made[-1]
+
+    Client.gate, Client.begun = Event(), []
+    yield make
+    for stage in made:
+        stage.runner.quit()
+    tasks.pass_through(made[-1].iterations)
+
+
+@pytest.fixture
+def stage(stages: Callable[..., Stage]) -> Stage:
+    return stages(Client)
+
+
+def test_arrivals_do_not_wait_for_the_wait_time_of_users(stage: Stage) -> None:
+    pool = stage.pool()
+    Client.gate.set()
+    for number in range(20):
+        pool.put(time.perf_counter())
+        until(lambda number=number: len(Client.begun) > number)  # type: ignore[misc]
+    assert pool.started == 20
+    assert stage.runner.user_count <= 3
+
+
+def test_a_busy_pool_grows_at_once_and_drops_only_beyond_its_most(stage: Stage) -> None:
+    pool = stage.pool(most=5)
+    for _ in range(5):
+        pool.put(time.perf_counter())
+    until(lambda: len(Client.begun) == 5)
+    assert (stage.runner.user_count, pool.waiting, pool.dropped) == (5, 0, 0)
+    for _ in range(5):
+        pool.put(time.perf_counter())
+    assert (stage.runner.user_count, pool.waiting, pool.dropped) == (5, 5, 0)
+    for _ in range(3):
+        pool.put(time.perf_counter())
+    assert (pool.waiting, pool.most_waiting, pool.dropped) == (5, 5, 3)
+    gevent.sleep(0.02)
+    Client.gate.set()
+    until(lambda: len(Client.begun) == 10)
+    assert (pool.started, pool.waiting, pool.dropped) == (10, 0, 3)
+    assert pool.late >= 5
+    assert sum(pool.take_counts().values()) == 10
+    assert not pool.take_counts()
+
+
+def test_what_waits_for_nobody_at_the_end_was_dropped(stage: Stage) -> None:
+    pool = stage.pool(most=2)
+    for _ in range(4):
+        pool.put(time.perf_counter())
+    until(lambda: len(Client.begun) == 2)
+    pool.stop()
+    assert (pool.started, pool.dropped, pool.waiting) == (2, 2, 0)
+
+
+def test_what_a_free_user_is_about_to_begin_at_the_end_was_not_dropped(stage: Stage) -> None:
+    pool = stage.pool()
+    pool.put(time.perf_counter())
+    pool.stop()
+    assert (pool.started, pool.dropped, pool.waiting) == (0, 0, 0)
+
+
+def test_locust_stops_nobody_while_arrivals_are_served(stage: Stage) -> None:
+    pool = stage.pool()
+    pool.put(time.perf_counter())
+    until(lambda: len(Client.begun) == 1)
+    users = stage.runner.user_count
+    stage.runner.stop_users({"Client": users})
+    gevent.sleep(0.05)
+    assert stage.runner.user_count == users
+    pool.close()
+    stage.runner.stop_users({"Client": users})
+    assert stage.runner.user_count == 0
+
+
+def test_users_beyond_what_locust_asked_for_leave_when_arrivals_end(stage: Stage) -> None:
+    pool = stage.pool()
+    stage.runner.target_user_classes_count = {"Client": 1}
+    for _ in range(4):
+        pool.put(time.perf_counter())
+    until(lambda: len(Client.begun) == 4)
+    assert stage.runner.user_count == 5  # one to spare
+    pool.close()
+    until(lambda: stage.runner.user_count == 4)  # the idle one is gone; the others are busy
+    Client.gate.set()
+    until(lambda: stage.runner.user_count == 1)
+    assert pool.started == 4
+
+
+def test_users_go_their_own_pace_between_open_phases(stages: Callable[..., Stage]) -> None:
+    class Quick(User):
+        wait_time = constant(0)
+
+        @task
+        def work(self) -> None:
+            Client.begun.append(self)
+            gevent.sleep(0.001)
+
+    stage = stages(Quick)
+    pool = stage.pool()
+    stage.runner.target_user_classes_count = {"Quick": 2}
+    stage.runner.spawn_users({"Quick": 2})
+    gevent.sleep(0.05)
+    assert not Client.begun
+    pool.close()
+    until(lambda: len(set(Client.begun)) == 2 and len(Client.begun) > 10)
+    pool.open()
+    gevent.sleep(0.05)
+    before = len(Client.begun)
+    gevent.sleep(0.05)
+    assert len(Client.begun) == before
+    assert pool.started == 0
+    pool.put(time.perf_counter())
+    until(lambda: pool.started == 1)
+
+
+def test_classes_serve_by_weight_and_those_of_a_fixed_number_go_their_own_pace(
+    stages: Callable[..., Stage],
+) -> None:
+    class Often(Client):
+        weight = 3
+
+    class Seldom(Client):
+        weight = 1
+
+    class Watcher(Client):
+        fixed_count = 1
+        wait_time = constant(0.001)
+
+    stage = stages(Often, Seldom, Watcher)
+    pool = stage.pool()
+    Client.gate.set()
+    stage.runner.spawn_users({"Watcher": 1})
+    for _ in range(40):
+        pool.put(time.perf_counter())
+    until(lambda: pool.started == 40 and stage.users["Watcher"] == 1)
+    served = Counter(type(one).__name__ for one in Client.begun)
+    assert (served["Often"], served["Seldom"]) == (30, 10)
+    assert served["Watcher"] >= 1
+
+
+class Shopper(User):
+    """Makes two requests, the first in a greenlet of its own."""
+
+    wait_time = constant(0)
+
+    @task
+    def shop(self) -> None:
+        gevent.spawn(self.ask, "/first", 5.0).join()
+        self.ask("/second", 7.0)
+
+    def ask(self, name: str, ms: float) -> None:
+        self.environment.events.request.fire(
+            request_type="GET",
+            name=name,
+            response_time=ms,
+            response_length=1,
+            exception=None,
+            context={},
+            start_time=time.time(),
+        )
+
+
+def test_lateness_counts_at_the_first_request_alone(stages: Callable[..., Stage]) -> None:
+    stage = stages(Shopper)
+    pool = stage.pool()
+    pool.put(time.perf_counter() - 0.25)
+    pool.put(time.perf_counter() - 0.5)
+    until(lambda: len(stage.recorder.series) == 2 and stage.series("/second").requests == 2)
+    first, second = stage.series("/first"), stage.series("/second")
+    assert first.min_ms >= 255
+    assert first.max_ms >= 505
+    assert first.max_ms < 505 + 1000 * DEADLINE_S
+    assert first.percentile_ms(100) == pytest.approx(first.max_ms, rel=0.001)
+    assert first.service_max_ms == pytest.approx(5)
+    assert first.service_avg_ms == pytest.approx(5)
+    assert first.service_percentiles_ms([50])[50] == pytest.approx(5, rel=0.001)
+    assert (second.min_ms, second.max_ms, second.service_max_ms) == (7, 7, 7)
+    assert second.moved == {}
+    rows = stage.environment.stats.entries
+    assert rows["/first", "GET"].max_response_time == first.max_ms  # Locust's table as well
+    assert rows["/second", "GET"].max_response_time == 7
+
+
+def test_arrivals_share_a_number_of_iterations(stages: Callable[..., Stage]) -> None:
+    stage = stages(Shopper)
+    options: Any = stage.environment.parsed_options
+    options.total_iterations, options.headless, options.seed = 7, False, 1
+    stage.environment.events.test_start.fire(environment=stage.environment)
+    stage.arriving.begin(steady(500, None), 0.0, 10)
+    stage.arriving.ready()
+    until(lambda: stage.iterations.complete)
+    count = stage.arriving.count()
+    assert count is not None
+    assert (count.started, count.dropped, count.missing) == (7, 0, 0)
+
+
+def test_ten_minutes_of_arrivals_hold_no_more_memory_than_one(stage: Stage) -> None:
+    """Schedule, pool and recorder, given ten minutes at 50/s without the waiting."""
+    pool, schedule = stage.pool(), steady(50, None, "poisson", seed=1)
+    share, held, draws = Share(schedule, "me"), [], Random(1)
+    share.follow([Turn(0.0, ("me",))])
+    Client.gate.set()
+    tracemalloc.start()
+    try:
+        for minute in range(1, 11):
+            while share.next is not None and share.next.due < 60 * minute:
+                pool.put(time.perf_counter())
+                share.take()
+                gevent.sleep(0)
+                stage.recorder._record("GET", "/a", draws.uniform(1, 1.1), 1, None, 0.0, {})
+            until(lambda: pool.started == stage.recorder.total().requests)
+            Client.begun.clear()
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert pool.started == pytest.approx(30_000, rel=0.05)
+    assert held[-1] - held[0] < 100_000, held
