@@ -31,7 +31,14 @@ def call(*words: object) -> str:
 @pytest.mark.parametrize("named", [".", "run.json"])
 def test_every_file_that_comes_from_the_record_is_made_again(run: Path, named: str) -> None:
     said = call(run / named)
-    made = ["report.html", "summary.md", "junit.xml", "histograms.hlog", "servers.csv"]
+    made = [
+        "report.html",
+        "summary.md",
+        "junit.xml",
+        "histograms.hlog",
+        "servers.csv",
+        "phases.csv",
+    ]
     assert said == f"{run}: {', '.join(made)}\n"
     assert {path.name for path in run.iterdir()} == {"run.json", *made}
     again = {name: (run / name).read_bytes() for name in made}
