@@ -152,6 +152,7 @@ class Run:
         self._waits = False
         if self.plan.profile is not None:
             self._begun, self._began = time.perf_counter(), time.time()
+            self._timeline = Timeline()  # moments of the preparation count from another start
 
     def checks(self) -> list[Check]:
         """Every rule against what is measured so far; one that ended the run as it was then."""

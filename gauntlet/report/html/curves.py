@@ -61,9 +61,10 @@ def over_time(record: RunRecord) -> list[Chart]:
     if record.arrivals is not None:
         if has_wanted:
             found.append(chart("Arrivals wanted per second", wanted))
-        waiting = told("waiting", "b", lambda one: one.waiting)
-        dropped = told("dropped so far", "c", lambda one: one.dropped)
-        found.append(chart("Arrivals waiting and dropped", waiting, dropped))
+        found.append(chart("Arrivals waiting", told("waiting", "b", lambda one: one.waiting)))
+        if record.arrivals.dropped:
+            dropped = told("dropped", "c", lambda one: one.dropped)
+            found.append(chart("Arrivals dropped so far", dropped))
     if any(one.cpu is not None for one in moments):
         cpu = told("% of one core", "d", lambda one: one.cpu)
         found.append(chart("CPU of the busiest generator process", cpu))
