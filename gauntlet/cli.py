@@ -9,6 +9,7 @@ gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet matrix …        many runs over all combinations of dimensions
 gauntlet k8s …           manifests from an overlay, and a run of them in a cluster
+gauntlet report RUN…     the reports of finished runs again, several over each other
 """
 
 import json
@@ -31,6 +32,7 @@ from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.k8s.command import k8s
 from gauntlet.matrix.command import matrix
+from gauntlet.report_command import report
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -52,6 +54,7 @@ for _command in (
     file_server,
     matrix,
     k8s,
+    report,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,

@@ -35,6 +35,7 @@ from gauntlet.report.record import (
     IterationCount,
     Moment,
     RunRecord,
+    Slow,
     Statistics,
     arrivals,
     health,
@@ -151,6 +152,7 @@ class Run:
         self._waits = False
         if self.plan.profile is not None:
             self._begun, self._began = time.perf_counter(), time.time()
+            self._timeline = Timeline()  # moments of the preparation count from another start
 
     def checks(self) -> list[Check]:
         """Every rule against what is measured so far; one that ended the run as it was then."""
@@ -171,6 +173,12 @@ class Run:
         if phase is None:
             return Span(self._began, self._began + ends)
         return Span(self._began + phase.start, self._began + min(phase.end, ends))
+
+    def so_far(self) -> RunRecord:
+        """The record of the run as it stands, without histograms and without anything written."""
+        checks = self.checks()
+        lasted = time.perf_counter() - self._begun
+        return self._record(checks, judge(self._evidence(checks), False), lasted, final=False)
 
     def judgement(self, final: bool = False) -> Judgement:
         """The verdict so far, or the final one."""
@@ -245,11 +253,6 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
-    def arrivals_line(self) -> list[str]:
-        """A line on what became of the arrivals so far; none in a run that has none."""
-        count = self._arrivals()
-        return progress.arrivals(None if count is None else arrivals(count))
-
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
         try:
@@ -288,7 +291,9 @@ class Run:
             dropped=arrivals.dropped + arrivals.missing,
         )
 
-    def _record(self, checks: Sequence[Check], judgement: Judgement, lasted: float) -> RunRecord:
+    def _record(
+        self, checks: Sequence[Check], judgement: Judgement, lasted: float, final: bool = True
+    ) -> RunRecord:
         plan, options, runner = (
             self.plan,
             self._environment.parsed_options,
@@ -320,7 +325,7 @@ class Run:
             iterations=_iterations(self._iterations.tally()),
             fleet=Fleet(
                 workers=self._ledger.size if self._ledger else 0,
-                lost=tuple(self._ledger.lost) if self._ledger else (),
+                lost=self._lost(final),
             ),
             outcome=outcome(judgement),
             thresholds=tuple(map(threshold_result, checks)),
@@ -330,7 +335,7 @@ class Run:
             phases=table(series, "phase"),
             phase_endpoints=table(series, "phase", "name", "method"),
             sections=tuple(self._extras.sections()),
-            histograms=histograms(series),
+            histograms=histograms(series) if final else (),
             failures=tuple(
                 Failure(
                     method=row.method, name=row.name, text=str(row.error), count=row.occurrences
@@ -345,8 +350,26 @@ class Run:
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
             arrivals=None if count is None else arrivals(count),
+            slowest=self._slowest(),
         )
         return record.model_copy(update={"diagnosis": diagnose(record)})
+
+    def _lost(self, final: bool) -> tuple[str, ...]:
+        """Workers that left no last report; while the load goes on nobody has left one yet."""
+        if self._ledger is None:
+            return ()
+        return tuple(self._ledger.lost if final else self._ledger.missing)
+
+    def _slowest(self) -> tuple[Slow, ...]:
+        return tuple(
+            Slow(
+                t=round(max(one.start - self._began, 0.0), 3),
+                response_ms=one.ms,
+                outcome=one.outcome,
+                **one.key._asdict(),
+            )
+            for one in self._recorder.slowest.kept
+        )
 
 
 def _iterations(tally: Tally | None) -> IterationCount | None:

@@ -66,6 +66,13 @@ SMALL = {"image_sizes": {"small": [64, 48], "large": [160, 120]}, "pictures": {"
 """Pictures that are made and sent for little work."""
 
 ELSEWHERE = {
+    "gauntlet report results/20261120T090000Z-predict-smoke": (
+        "tests/test_report_command.py::test_every_file_that_comes_from_the_record_is_made_again"
+    ),
+    "gauntlet report results/20261120T090000Z-predict-smoke "
+    "results/20261121T090000Z-predict-smoke -o both.html": (
+        "tests/test_report_command.py::test_runs_are_laid_over_each_other_in_a_file_of_ones_own"
+    ),
     "locust -f locustfiles/predict_mix.py --master --headless --expect-workers 2 "
     "--load-profile smoke": "tests/test_docs.py::test_the_master_and_its_workers",
     "locust -f locustfiles/predict_mix.py --worker": (

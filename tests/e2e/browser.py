@@ -1,6 +1,6 @@
 """Uses Locust's web page in headless Chromium as a person does, and writes down what it saw.
 
-    python tests/e2e/browser.py SCENARIO CHROMIUM ADDRESS FOLDER
+    python -m tests.e2e.browser SCENARIO CHROMIUM ADDRESS FOLDER
 
 A process of its own: the test process is patched by gevent, which Playwright's loop is not made
 for. FOLDER then holds the screenshots, the downloaded report and `seen.json`: what each scenario
