@@ -188,7 +188,10 @@ def load_environment(name: str) -> Environment:
     environment = validate(Environment, document)
     mistakes = [
         f"{document.place(at)}: {dotted(at)}: {text}"
-        for at, text in _wrong_targets(environment.targets)
+        for at, text in [
+            *_wrong_targets(environment.targets),
+            *_wrong_systems(environment.target_metrics),
+        ]
     ]
     if mistakes:
         raise UsageError(mistakes)
@@ -199,10 +202,9 @@ def _wrong_targets(
     targets: Mapping[str, str | Mapping[str, str]],
 ) -> Iterator[tuple[Location, str]]:
     """Systems that are none, and addresses that their systems do not have, or lack."""
+    yield from _wrong_systems(targets, "targets")
     for name, target in targets.items():
         if name not in SYSTEMS:
-            hint = nearest(name, SYSTEMS)
-            yield ("targets", name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
             continue
         known = SYSTEMS[name].addresses
         if isinstance(target, str) or not known:
@@ -219,6 +221,14 @@ def _wrong_targets(
         for one in known:
             if one not in target:
                 yield ("targets", name, one), "expected this key, got nothing"
+
+
+def _wrong_systems(named: object, key: str = "target_metrics") -> Iterator[tuple[Location, str]]:
+    """Systems that are none, where something is given by system."""
+    for name in named if isinstance(named, Mapping) else ():
+        if name not in SYSTEMS:
+            hint = nearest(name, SYSTEMS)
+            yield (key, name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
 
 
 def protected_by(address: str) -> str | None:

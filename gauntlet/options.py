@@ -12,7 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from gauntlet import thresholds
 from gauntlet.arrivals import DISTRIBUTIONS, Distribution
 from gauntlet.errors import UsageError, gathering
-from gauntlet.models import Interval
+from gauntlet.models import Interval, metrics_url
 from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
@@ -38,6 +38,8 @@ class Options:
     seed: int | None
     total_iterations: int | None
     wait: Interval | Literal["original"] | None
+    target_metrics: str | None
+    """An address, `off`, or None: the environment's."""
 
 
 class Arrivals(NamedTuple):
@@ -159,6 +161,15 @@ def add(parser: LocustArgumentParser) -> None:
         "them. Without it downloads are compared with the first one.",
         env_var="LOCUST_FILES_MANIFEST",
     )
+    group.add_argument(
+        "--target-metrics",
+        metavar="<url>",
+        default=None,
+        help="Where the target tells Prometheus of itself, asked once a second for rules such as "
+        "'target(\"process_resident_memory_bytes\").slope < 1MB/min'; off: nowhere. Default: what "
+        "the environment says.",
+        env_var="LOCUST_TARGET_METRICS",
+    )
     _show(group)
 
 
@@ -194,6 +205,7 @@ def read(options: Namespace) -> Options:
     for check in (arrivals, max_users):
         with gathering(mistakes):
             check(options)
+    metrics = _metrics(options.target_metrics, mistakes)
     options.files_hashes = _manifest(options.files_manifest, mistakes)  # workers get it as well
     if mistakes:
         raise UsageError(mistakes)
@@ -208,6 +220,7 @@ def read(options: Namespace) -> Options:
         seed=seed,
         total_iterations=total,
         wait=wait,
+        target_metrics=metrics,
     )
 
 
@@ -269,6 +282,16 @@ def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original
         mistakes.append(f"--wait: {error}")
         return None
     return Interval(low=low, high=high)
+
+
+def _metrics(text: str | None, mistakes: list[str]) -> str | None:
+    if not text or text == "off":
+        return text or None
+    try:
+        return metrics_url(text)
+    except ValueError as error:
+        mistakes.append(f"--target-metrics: {error}")
+        return None
 
 
 def _manifest(path: str | None, mistakes: list[str]) -> dict[str, str]:
