@@ -4,12 +4,14 @@ It is an ordinary headless run with exact iterations, no pauses and the mix deal
 deck; what is printed comes from its run record.
 """
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -46,16 +48,25 @@ def command(
     return ["locust", "-f", locustfile, *quiet, *load, *judged, *options]
 
 
-def run(line: Sequence[str]) -> tuple[RunRecord, Path]:
-    """Run the command line to its end; its record and folder. Progress shows on standard error."""
+class Ran(NamedTuple):
+    """A run that came to its end, perhaps because this process was told to stop."""
+
+    record: RunRecord
+    folder: Path
+    interrupted: bool
+
+
+def run(line: Sequence[str], variables: Mapping[str, str] | None = None) -> Ran:
+    """Run the command line to its end. Progress shows on standard error."""
     process = subprocess.Popen(
         [sys.executable, "-m", *line, "--skip-log-setup"],  # warnings only, and no tables
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(variables or {})},
         process_group=0,  # a terminal's Ctrl-C reaches this process alone, which hands it on once
     )
-    with _handed_on(process):
+    with _handed_on(process) as signals:
         output, _ = process.communicate()
     folder = Path(output.rstrip().rpartition("Results: ")[2] or ".")
     record = folder / "run.json"
@@ -63,16 +74,24 @@ def run(line: Sequence[str]) -> tuple[RunRecord, Path]:
         error = GauntletError([])
         error.exit_code = process.returncode or GauntletError.exit_code  # type: ignore[assignment]
         raise error
-    return RunRecord.model_validate_json(record.read_text()), folder
+    return Ran(RunRecord.model_validate_json(record.read_text()), folder, bool(signals))
 
 
 @contextmanager
-def _handed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """Hand Ctrl-C and SIGTERM on: the run ends all its processes, and its verdict is shown."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, _: process.send_signal(number)) for one in numbers]
+def _handed_on(process: "subprocess.Popen[str]") -> Iterator[list[int]]:
+    """Hand Ctrl-C and SIGTERM on: the run ends all its processes, and its verdict is shown.
+
+    Gives what was handed on.
+    """
+    numbers, handed = (signal.SIGINT, signal.SIGTERM), list[int]()
+
+    def hand_on(number: int, _: object) -> None:
+        handed.append(number)
+        process.send_signal(number)
+
+    before = [signal.signal(one, hand_on) for one in numbers]
     try:
-        yield
+        yield handed
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

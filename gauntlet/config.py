@@ -28,6 +28,8 @@ from gauntlet.text import nearest, shown
 DEFAULT = "default"
 MIX = "mix"
 MATRIX = "matrix/file-server"
+EXTRA_PROFILES = "GAUNTLET_PROFILES"
+"""Names one more folder of profiles, which commands of ours write for the runs they start."""
 _PACKAGE = Path(__file__).resolve().parent
 _MOST = 1_000_000_000
 _PORTS = {"http": 80, "https": 443}
@@ -36,8 +38,10 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 def roots() -> list[Path]:
     """The folders that hold declarative input, the first to be asked first."""
+    extra = _variable(EXTRA_PROFILES)
     shipped = _PACKAGE / "profiles"  # in the wheel; a checkout has them beside the package
-    candidates = [Path("profiles"), shipped if shipped.is_dir() else _PACKAGE.parent / "profiles"]
+    candidates = [Path("profiles"), *([Path(extra)] if extra else [])]
+    candidates.append(shipped if shipped.is_dir() else _PACKAGE.parent / "profiles")
     found: dict[Path, Path] = {}
     for folder in candidates:
         if folder.is_dir():

@@ -736,7 +736,7 @@ def test_a_mistake_is_told_as_the_document_says(
     [rule for row in table(PROFILES, "Thresholds") for rule in re.findall(r"`([^`]+)`", row[2])],
 )
 def test_an_example_of_a_threshold_is_one(rule: str) -> None:
-    assert thresholds.parse(rule).metric == rule.split()[0]
+    assert thresholds.parse(rule).text == rule
 
 
 # -- every document ----------------------------------------------------------------------------
