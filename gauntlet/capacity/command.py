@@ -248,7 +248,7 @@ def _hunt(
     except StopIteration as end:
         finding = end.value
         assert isinstance(finding, Finding)
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt, click.Abort):
         console.print("interrupted")
     return summary(system.name, unit, rules, target, steps, finding, expected)
 

@@ -83,16 +83,23 @@ class Capacity(Part):
     steps: tuple[Step, ...]
 
 
-def step_of(number: int, load: float, record: RunRecord, folder: Path) -> Step:
-    """A step from its run record: the figures are those of the phase that is measured."""
-    measured = next((one for one in record.phases if one.phase == MEASURE), record.total)
+def step_of(
+    number: int, load: float, record: RunRecord, folder: Path, settle_s: float = 0.0
+) -> Step:
+    """A step from its run record: the figures are those of the phase that is measured.
+
+    Throughput is what was answered over how long that phase was.
+    """
+    measured = next((one for one in record.phases if one.phase == MEASURE), None)
+    seconds = record.duration - (settle_s if measured else 0.0)
+    measured = measured or record.total
     early = record.planned is not None and record.duration < record.planned - 1
     return Step(
         number=number,
         load=load,
         verdict=record.outcome.verdict,
         melted=early,
-        rps=measured.rps,
+        rps=measured.requests / max(seconds, 1.0),
         **_times(measured),
         fail_ratio=measured.fail_ratio,
         generator_cpu=record.health.cpu_max if record.health else None,
@@ -145,7 +152,7 @@ def find_knee(steps: Sequence[Step]) -> Knee | None:
         share = rps / load / (base_rps / loads[0])
         if share < FOLLOWS:
             return Knee(
-                after=lower, before=load, why=f"throughput is {share:.0%} of what it should"
+                after=lower, before=load, why=f"throughput is {share:.0%} of what the load asks for"
             )
         if ms > BENT * base_ms:
             then, now = format_duration(base_ms / 1000), format_duration(ms / 1000)

@@ -108,4 +108,4 @@ def run(plan: Plan, number: int, load: float) -> tuple[Step, str]:
     ran = bench.run(line, {**plan.variables, EXTRA_PROFILES: str(profiles)})
     if ran.interrupted:
         raise Interrupted
-    return step_of(number, load, ran.record, ran.folder), ran.record.target
+    return step_of(number, load, ran.record, ran.folder, plan.settle_s), ran.record.target

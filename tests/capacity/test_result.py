@@ -53,7 +53,7 @@ def test_the_outcome_in_words() -> None:
     said = text(CLIMB, Finding(30, 40))
     assert "Capacity: 30/s, 28.4 requests/s; held in 2 of 2 tries" in said
     assert "40/s did not hold: p95 < 1s broke: 2s" in said
-    assert "Knee: between 30/s and 40/s, where throughput is 72% of what it should" in said
+    assert "Knee: between 30/s and 40/s, where throughput is 72% of what the load asks for" in said
     assert "Headroom: 0% over the knee at 30/s" in said
     assert "Headroom: 50% over the expected 20/s" in text(CLIMB, Finding(30, 40), expected=20)
 
