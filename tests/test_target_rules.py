@@ -71,6 +71,14 @@ def test_a_wrong_rule_is_told_what_was_expected(text: str, said: str) -> None:
         parse(text)
 
 
+def test_a_rule_may_be_about_a_phase_and_end_the_run() -> None:
+    rule = parse('target("a{b="in x"}").max < 1GB  in steady abort after 30s')
+    assert rule.text == 'target("a{b="in x"}").max < 1GB in steady abort after 30s'
+    assert (rule.phase, rule.abort, rule.limit) == ("steady", 30.0, 1e9)
+    with pytest.raises(ValueError, match="expected no window in a rule about the target"):
+        parse('target("a").max < 1 over 10s')
+
+
 def test_a_rule_replaces_the_one_about_the_same_figure_of_the_same_series() -> None:
     old, other = parse('target("a{x="1",y="2"}").max < 1'), parse('target("a").max < 1')
     new = parse('target("a{y="2",x="1"}").max < 9')

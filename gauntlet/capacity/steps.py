@@ -14,7 +14,7 @@ import yaml
 from gauntlet import bench
 from gauntlet.capacity.result import MEASURE, SETTLE, Step, step_of
 from gauntlet.config import EXTRA_PROFILES
-from gauntlet.thresholds import Threshold, parse
+from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration
 
 MELTED_SHARE = 0.5
@@ -63,11 +63,10 @@ def profile(plan: Plan, load: float) -> dict[str, object]:
 
 
 def measured(rule: Threshold) -> str:
-    """The rule in the phase that is measured, unless it says itself when it counts."""
-    try:
-        return parse(f"{rule.text} in {MEASURE}").text
-    except ValueError:
+    """The rule in the phase that is measured, unless it names its own."""
+    if rule.phase is not None or rule.inner is not None:
         return rule.text
+    return f"{rule.text} in {MEASURE}"
 
 
 def abort_rules(rules: Sequence[Threshold]) -> list[str]:
@@ -76,19 +75,11 @@ def abort_rules(rules: Sequence[Threshold]) -> list[str]:
     shares = [MELTED_SHARE, *(rule.limit for rule in rules if rule.kind == "ratio")]
     aborts = [f"fail_ratio < {max(shares):g} {window}"] if max(shares) < 1 else []
     for rule in rules:
-        if rule.kind == "time" and rule.op.startswith("<"):
+        if rule.kind == "time" and rule.op.startswith("<") and rule.inner is None:
             subject = rule.metric if rule.glob is None else f'{rule.metric}("{rule.glob}")'
             limit = format_duration(rule.limit * MELTED_TIMES)
             aborts.append(f"{subject} < {limit} {window}")
-    return [text for text in dict.fromkeys(aborts) if _understood(text)]
-
-
-def _understood(text: str) -> bool:
-    try:
-        parse(text)
-    except ValueError:
-        return False
-    return True
+    return list(dict.fromkeys(aborts))
 
 
 class Interrupted(Exception):

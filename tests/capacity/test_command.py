@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gauntlet import config, thresholds
 from gauntlet.capacity.command import capacity
+from gauntlet.capacity.steps import Plan, abort_rules, profile
 from gauntlet.errors import UsageError
 
 
@@ -54,3 +57,53 @@ def test_wrong_input_starts_nothing(
         capacity.main(["predict", "--users", *arguments], standalone_mode=False)
     assert error.value.mistakes == mistakes
     assert not list(tmp_path.iterdir())
+
+
+RULES = [
+    thresholds.parse(text)
+    for text in ('p95("/a*") < 200ms', "fail_ratio <= 1%", "rps >= 5/s", "p99 < 1s over 2s")
+]
+
+
+def plan(users: bool, rules: list[thresholds.Threshold] = RULES) -> Plan:
+    return Plan([], rules, users, 2.0, 10.0, Path(), {})
+
+
+@pytest.mark.parametrize("users", [True, False])
+def test_a_step_is_a_profile_of_two_phases(users: bool) -> None:
+    load: dict[str, object] = {"users": 40} if users else {"arrivals": "40/s"}
+    made = profile(plan(users), 40.0)
+    assert made["phases"] == [
+        {"name": "settle", "duration": "2s", **load},
+        {"name": "measure", "duration": "10s", **load},
+    ]
+    assert made["duration"] == "12s"
+    assert made["thresholds"] == [
+        'p95("/a*") < 200ms in measure',
+        "fail_ratio <= 1% in measure",
+        "rps >= 5/s in measure",
+        "p99 < 1s over 2s in measure",
+        "fail_ratio < 0.5 over 3s abort",
+        'p95("/a*") < 2s over 3s abort',
+        "p99 < 10s over 3s abort",
+    ]
+
+
+def test_the_profile_of_a_step_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read as Locust's process does it."""
+    (tmp_path / "step-01.yaml").write_text(yaml.safe_dump(profile(plan(users=True), 3.0)))
+    monkeypatch.setenv("GAUNTLET_PROFILES", str(tmp_path))
+    read = config.load_profile("step-01", None)
+    assert (read.users, read.duration, len(read.thresholds)) == (3, 12.0, 7)
+
+
+def test_whoever_allows_many_failures_has_a_step_ended_at_more() -> None:
+    assert abort_rules([thresholds.parse("fail_ratio <= 60%")]) == [
+        "fail_ratio < 0.6 over 3s abort"
+    ]
+    assert abort_rules([thresholds.parse("fail_ratio <= 100%")]) == []
+
+
+def test_a_rule_that_names_its_phase_keeps_it() -> None:
+    made = profile(plan(True, [thresholds.parse("rps > 1/s in settle")]), 1.0)
+    assert made["thresholds"] == ["rps > 1/s in settle", "fail_ratio < 0.5 over 3s abort"]
