@@ -48,8 +48,8 @@ PAUSE_S = 2.0
     metavar="RULE",
     help="What must hold, such as 'p95 < 500ms'; repeatable.",
 )
-@click.option("--arrivals", "by", flag_value="arrivals", help="Step the arrivals per second.")
-@click.option("--users", "by", flag_value="users", default="users", help="Step the users.")
+@click.option("--arrivals", "by", flag_value="arrivals", help="Step arrivals per second: default.")
+@click.option("--users", "by", flag_value="users", help="Step users instead.")
 @click.option("--from", "start", metavar="LOAD", default="5", help="First load. Default: 5.")
 @click.option("--to", "most", metavar="LOAD", help="Highest load to try. Default: no limit.")
 @click.option(
@@ -83,7 +83,7 @@ def capacity(
     /,
     system: str,
     rules: tuple[str, ...],
-    by: str,
+    by: str | None,
     step_s: float,
     settle_s: float,
     env: str | None,
