@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gauntlet.capacity.search import Finding
 from gauntlet.report.record import RunRecord, Statistics
+from gauntlet.text import counted
 from gauntlet.units import format_duration
 
 SETTLE, MEASURE = "settle", "measure"
@@ -195,7 +196,7 @@ def lines(capacity: Capacity) -> Iterator[str]:
 
 def shown(load: float, unit: str) -> str:
     """A load as people read it."""
-    return f"{load:.0f} users" if unit == "users" else f"{load:g}/s"
+    return counted(int(load), "user") if unit == "users" else f"{load:g}/s"
 
 
 def _so_far(steps: Sequence[Step]) -> tuple[float | None, float | None]:

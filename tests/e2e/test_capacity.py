@@ -50,7 +50,7 @@ def test_a_target_that_melts_is_let_alone_at_once(lab: Lab) -> None:
     ended = process.end()
     assert ended.code == 3, ended.errors
     assert (
-        "Capacity: no load held, not even 1 users: fail_ratio < 0.5 over 3s abort" in ended.output
+        "Capacity: no load held, not even 1 user: fail_ratio < 0.5 over 3s abort" in ended.output
     )
     assert [(float(row["load"]), row["melted"]) for row in table(lab)] == [
         (2.0, "True"),
@@ -67,5 +67,5 @@ def test_ctrl_c_leaves_the_table_of_what_was_done(lab: Lab) -> None:
     process.press_ctrl_c()
     ended = process.end()
     assert ended.code == 128 + signal.SIGINT
-    assert "Interrupted" in ended.output and "at least 1 users" in ended.output
+    assert "Interrupted" in ended.output and "at least 1 user" in ended.output
     assert [row["verdict"] for row in table(lab)] == ["PASS"]
