@@ -5,6 +5,7 @@ rule are added that end a step which melts the target, long before its time is o
 fail, or a time is far beyond its limit.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ MELTED_SHARE = 0.5
 MELTED_TIMES = 10.0
 """How far beyond its limit a time is then."""
 WINDOW_S = 3.0
+MOST_TIMES = 20.0
+"""How many times longer than asked a step may be."""
+SPARE = 1.3
+"""How many more answers than a percentile needs."""
 TOO_MANY = 100_000.0
 """Users or arrivals per second that a profile can want."""
 
@@ -48,18 +53,29 @@ def profile(plan: Plan, load: float) -> dict[str, object]:
         head = wanted | {"spawn_rate": min(float(load), TOO_MANY)}
     else:
         wanted, head = {"arrivals": f"{load:.12g}/s"}, {}
+    seconds = plan.measure_s if plan.users else measured_seconds(plan, load)
     phases = [
-        {"name": name, "duration": format_duration(seconds), **wanted}
-        for name, seconds in ((SETTLE, plan.settle_s), (MEASURE, plan.measure_s))
-        if seconds
+        {"name": name, "duration": format_duration(lasting), **wanted}
+        for name, lasting in ((SETTLE, plan.settle_s), (MEASURE, seconds))
+        if lasting
     ]
     return {
         "description": f"A step of a search for the capacity, at {load:g}",
         **head,
-        "duration": format_duration(plan.settle_s + plan.measure_s),
+        "duration": format_duration(plan.settle_s + seconds),
         "phases": phases,
         "thresholds": [*(measured(rule) for rule in plan.rules), *abort_rules(plan.rules)],
     }
+
+
+def measured_seconds(plan: Plan, rate: float) -> float:
+    """How long arrivals at that rate are measured: longer than asked where percentiles need it.
+
+    A percentile of too few answers would make the step `INVALID`.
+    """
+    needed = [1 / (1 - rule.quantile / 100) for rule in plan.rules if (rule.quantile or 100) < 100]
+    longest = plan.measure_s * MOST_TIMES
+    return min(max(plan.measure_s, math.ceil(SPARE * max(needed, default=0) / rate)), longest)
 
 
 def measured(rule: Threshold) -> str:

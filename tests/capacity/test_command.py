@@ -7,7 +7,7 @@ import yaml
 
 from gauntlet import config, thresholds
 from gauntlet.capacity.command import capacity
-from gauntlet.capacity.steps import Plan, abort_rules, profile
+from gauntlet.capacity.steps import Plan, abort_rules, measured_seconds, profile
 from gauntlet.errors import UsageError
 
 
@@ -87,6 +87,18 @@ def test_a_step_is_a_profile_of_two_phases(users: bool) -> None:
         'p95("/a*") < 2s over 3s abort',
         "p99 < 10s over 3s abort",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"),
+    [
+        pytest.param(100.0, 10.0, id="as asked where that is enough"),
+        pytest.param(2.0, 65.0, id="a hundred and thirty for p99"),
+        pytest.param(0.01, 200.0, id="but not for ever"),
+    ],
+)
+def test_few_arrivals_are_measured_for_longer(rate: float, seconds: float) -> None:
+    assert measured_seconds(plan(users=False), rate) == pytest.approx(seconds)
 
 
 def test_the_profile_of_a_step_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

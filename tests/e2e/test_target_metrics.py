@@ -80,8 +80,8 @@ def test_a_leak_breaks_its_rule_and_a_rule_without_values_spoils_the_run(lab: La
     assert 0.5e6 < result["value"] < 2e6, "a megabyte with each scrape, one a second"
     assert "MB/min" in result["shown"]
 
-    options = ["--load-profile", "tiny", "--environment", "mine", "--results-dir", "again"]
-    ended = lab.run(*options)  # the place is gone
+    options = ["-u", "1", "-t", "2s", "--environment", "mine", "--results-dir", "again"]
+    ended = lab.run(*options, "--threshold", rule)  # the place is gone
     assert ended.code == 4
     assert f"the threshold {rule} had too few values of the target" in ended.output
     assert ended.errors.count("target metrics:") == 1
