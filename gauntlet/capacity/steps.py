@@ -73,7 +73,8 @@ def measured_seconds(plan: Plan, rate: float) -> float:
 
     A percentile of too few answers would make the step `INVALID`.
     """
-    needed = [1 / (1 - rule.quantile / 100) for rule in plan.rules if (rule.quantile or 100) < 100]
+    quantiles = [rule.quantile or 0.0 for rule in plan.rules]
+    needed = [1 / (1 - quantile / 100) for quantile in quantiles if quantile < 100]
     longest = plan.measure_s * MOST_TIMES
     return min(max(plan.measure_s, math.ceil(SPARE * max(needed, default=0) / rate)), longest)
 
