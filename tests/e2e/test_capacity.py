@@ -32,7 +32,9 @@ def test_a_known_limit_is_found(lab: Lab) -> None:
     search = ["--from", "14", "--precision", "20%", "--repeats", "2"]
     times = ["--step", "4s", "--settle", "1s"]
     rule = ["--threshold", "p90 < 600ms", "--url", target.address]
-    ended = capacity(lab, *search, *times, *rule, "--json").end()
+    process = capacity(lab, *search, *times, *rule, "--json")
+    process.wait_for("step 4")
+    ended = process.end()
     assert ended.code == 0, ended.errors
     found: dict[str, Any] = json.loads(ended.output)
     assert found["load"] == pytest.approx(1 / SECONDS, rel=0.17), ended.errors
