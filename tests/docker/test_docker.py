@@ -11,8 +11,8 @@ import pytest
 
 from tests.docker.engine import CALL_S, IMAGE, Engine
 from tests.e2e.conftest import lab
-from tests.e2e.support import NAMES, Json, Lab, Process, Target, check_counts, wait_until
-from tests.e2e.test_web_ui import BROWSER, chromium
+from tests.e2e.support import NAMES, ROOT, Json, Lab, Process, Target, check_counts, wait_until
+from tests.e2e.test_web_ui import chromium
 
 pytestmark = pytest.mark.docker
 
@@ -134,8 +134,8 @@ def test_the_page_of_a_container_runs_a_profile_and_obeys_docker_stop(
         wait_until(lambda: "Starting web" in _logs(engine, "page"), "the page")
         album = lab.folder / "screenshots"
         album.mkdir()
-        visit = [sys.executable, str(BROWSER), "stopped", chromium, PAGE, str(album)]
-        ended = lab.start(*engine.inside(*visit)).end()
+        visit = [sys.executable, "-m", "tests.e2e.browser", "stopped", chromium, PAGE, str(album)]
+        ended = lab.start(*engine.inside(*visit), variables={"PYTHONPATH": str(ROOT)}).end()
         assert ended.code == 0, ended.errors + _logs(engine, "page")
         seen = json.loads((album / "seen.json").read_text())
         assert (seen["errors"], seen["outside"]) == ([], [])
