@@ -3,6 +3,7 @@
 Each ends when its standard input ends, so none outlives the command, not even one that was killed.
 """
 
+import json
 import os
 import select
 import subprocess
@@ -104,16 +105,21 @@ class ReferenceTarget:
             *options,
         )
         try:
-            lines = [self._child.line(START_S) for _ in range(system.embedded)]
+            self.addresses = [self._address() for _ in range(system.embedded)]
+            self.metrics = [f"{one}/metrics" for one in self.addresses if one.startswith("http")]
+            if "--metrics-port" in system.target_options:
+                self.metrics = [self._address()]
         except BaseException:
             self._child.end()
             raise
-        self.addresses = [line.removeprefix("ready ").strip() for line in lines]
 
     @property
     def variables(self) -> dict[str, str]:
         """What tells a run to use it."""
-        return {config.RUNNING_TARGET: " ".join(self.addresses)}
+        return {config.RUNNING_TARGET: json.dumps([self.addresses, self.metrics])}
+
+    def _address(self) -> str:
+        return self._child.line(START_S).partition(" ")[2].strip()
 
     def __enter__(self) -> Self:
         return self

@@ -7,11 +7,14 @@ gauntlet target NAME     a reference target, with faults that can be switched on
 gauntlet make-images     the image cloud's test pictures; verify-images DIR, analyze-images DIR
 gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
+gauntlet capacity SYSTEM the highest load that holds all thresholds
 gauntlet matrix …        many runs over all combinations of dimensions
 gauntlet suite           profiles in turn, as long as each passes
 gauntlet prove           whether each threshold would notice what it is there for
 gauntlet compare A B     what changed between runs, and whether it got worse
 gauntlet history         the runs under results/, and where they tend to
+gauntlet k8s …           manifests from an overlay, and a run of them in a cluster
+gauntlet report RUN…     the reports of finished runs again, several over each other
 """
 
 import json
@@ -29,12 +32,15 @@ from rich.table import Table
 from gauntlet import __version__, config, curves, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
+from gauntlet.capacity.command import capacity
 from gauntlet.commands import Group, enter
 from gauntlet.compare.command import compare
 from gauntlet.compare.history import history
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
+from gauntlet.k8s.command import k8s
 from gauntlet.matrix.command import matrix
+from gauntlet.report_command import report
 from gauntlet.suite.command import suite
 from gauntlet.suite.prove_command import prove
 from gauntlet.systems import SYSTEMS, System
@@ -55,12 +61,15 @@ def gauntlet() -> None:
 
 gauntlet.add_command(target)
 for _command in (
+    capacity,
     file_server,
     matrix,
     suite,
     prove,
     compare,
     history,
+    k8s,
+    report,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,
@@ -185,7 +194,7 @@ def bench(
         [*options, *locust_options],
     )
     _say(line, chosen, url, err=as_json)
-    record, folder = quick.run(line)
+    record, folder, _ = quick.run(line)
     if as_json:
         click.echo(record.model_dump_json(exclude={"histograms", "timeline", "slices"}))
     else:

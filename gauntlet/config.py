@@ -9,11 +9,12 @@ This module is the only reader of YAML and of the variables that belong to one s
 their variables arrive through Locust's parser.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gauntlet import image_config
@@ -29,6 +30,9 @@ DEFAULT = "default"
 MIX = "mix"
 MATRIX = "matrix/file-server"
 RUNNING_TARGET = "GAUNTLET_RUNNING_TARGET"
+"""Tells a run of a reference target that goes on without it, which commands of ours set."""
+EXTRA_PROFILES = "GAUNTLET_PROFILES"
+"""Names one more folder of profiles, which commands of ours write for the runs they start."""
 _PACKAGE = Path(__file__).resolve().parent
 _MOST = 1_000_000_000
 _PORTS = {"http": 80, "https": 443}
@@ -37,8 +41,10 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 def roots() -> list[Path]:
     """The folders that hold declarative input, the first to be asked first."""
+    extra = _variable(EXTRA_PROFILES)
     shipped = _PACKAGE / "profiles"  # in the wheel; a checkout has them beside the package
-    candidates = [Path("profiles"), shipped if shipped.is_dir() else _PACKAGE.parent / "profiles"]
+    candidates = [Path("profiles"), *([Path(extra)] if extra else [])]
+    candidates.append(shipped if shipped.is_dir() else _PACKAGE.parent / "profiles")
     found: dict[Path, Path] = {}
     for folder in candidates:
         if folder.is_dir():
@@ -141,12 +147,20 @@ def given_addresses(system: System | None) -> dict[str, str]:
     return {name: text.rstrip("/") for name, text in texts.items() if text}
 
 
-def running_target() -> list[str]:
-    """Addresses of a reference target that runs already and stands for the embedded one.
+class RunningTarget(NamedTuple):
+    """Addresses of a reference target, and where it tells Prometheus of itself."""
 
-    A suite sets them for its runs, which so share one target; nobody else does.
+    addresses: list[str]
+    metrics: list[str]
+
+
+def running_target() -> RunningTarget | None:
+    """A reference target that runs already and stands for the embedded one.
+
+    The runs of a suite so share one; None where a run starts its own.
     """
-    return _variable(RUNNING_TARGET).split()
+    text = _variable(RUNNING_TARGET)
+    return RunningTarget(*json.loads(text)) if text else None
 
 
 def variable_of(address: str) -> str:
@@ -197,7 +211,10 @@ def load_environment(name: str) -> Environment:
     environment = validate(Environment, document)
     mistakes = [
         f"{document.place(at)}: {dotted(at)}: {text}"
-        for at, text in _wrong_targets(environment.targets)
+        for at, text in [
+            *_wrong_targets(environment.targets),
+            *_wrong_systems(environment.target_metrics),
+        ]
     ]
     if mistakes:
         raise UsageError(mistakes)
@@ -208,10 +225,9 @@ def _wrong_targets(
     targets: Mapping[str, str | Mapping[str, str]],
 ) -> Iterator[tuple[Location, str]]:
     """Systems that are none, and addresses that their systems do not have, or lack."""
+    yield from _wrong_systems(targets, "targets")
     for name, target in targets.items():
         if name not in SYSTEMS:
-            hint = nearest(name, SYSTEMS)
-            yield ("targets", name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
             continue
         known = SYSTEMS[name].addresses
         if isinstance(target, str) or not known:
@@ -228,6 +244,14 @@ def _wrong_targets(
         for one in known:
             if one not in target:
                 yield ("targets", name, one), "expected this key, got nothing"
+
+
+def _wrong_systems(named: object, key: str = "target_metrics") -> Iterator[tuple[Location, str]]:
+    """Systems that are none, where something is given by system."""
+    for name in named if isinstance(named, Mapping) else ():
+        if name not in SYSTEMS:
+            hint = nearest(name, SYSTEMS)
+            yield (key, name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
 
 
 def protected_by(address: str) -> str | None:

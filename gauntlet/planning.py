@@ -121,7 +121,15 @@ class Planner:
             mix=self._worker.mix,
             preflight=preflight,
             addresses=getattr(self._parsed, ADDRESSES, {}),
+            metrics=self._metrics(given),
         )
+
+    def _metrics(self, ours: bool) -> Mapping[str, str]:
+        """What to scrape: what the option says, else what belongs to the target."""
+        chosen = self.options.target_metrics
+        if chosen is not None:
+            return {} if chosen == "off" else {"": chosen}
+        return self.target.metrics if ours else {}
 
     def close(self) -> None:
         """End the targets that were started."""
@@ -133,16 +141,18 @@ class Planner:
         if not target.embedded:
             return target
         assert self.system is not None
-        names, addresses = self.system.addresses, config.running_target()
-        if not addresses:
+        names, running = self.system.addresses, config.running_target()
+        if running is None:
             self._embedded = EmbeddedTarget(
                 self.system.target, self.system.target_options, self.system.embedded
             )
-            addresses = self._embedded.addresses
+            running = config.RunningTarget(self._embedded.addresses, self._embedded.metrics)
+        addresses, told = running
+        metrics = dict(zip(names if len(told) > 1 else ("",), told, strict=True))
         if not names:
-            return Target(joined(self.system, addresses), "embedded")
+            return Target(joined(self.system, addresses), "embedded", metrics=metrics)
         found = dict(zip(names, addresses, strict=True))
-        return targets(self.system, found, "embedded")
+        return targets(self.system, found, "embedded", metrics)
 
     def _given(self, host: str | None) -> tuple[str | None, dict[str, str]]:
         """The first address of a run against `host`, or the target, and all by name."""

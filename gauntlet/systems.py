@@ -132,7 +132,7 @@ SYSTEMS = {
             "image_cloud_roundtrip.py",
             "image-cloud",
             schemes=("udp",),
-            target_options=("--nodes", "3", "--pacing", "2ms"),
+            target_options=("--nodes", "3", "--pacing", "2ms", "--metrics-port", "0"),
             servers=3,
             progression=("smoke", "light", "standard", "heavy"),
             settings="IMAGE_CLOUD_CONFIG",
@@ -148,7 +148,7 @@ SYSTEMS = {
             "file-server",
             schemes=("tcp",),
             probe=("--tags", "list"),
-            target_options=("--pool", "50", "--populate", "10,50,100"),
+            target_options=("--pool", "50", "--populate", "10,50,100", "--metrics-port", "0"),
         ),
     )
 }

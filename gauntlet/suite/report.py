@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gauntlet.report import files, html
 from gauntlet.report.console import STYLE
 from gauntlet.suite.state import Step, SuiteState
 from gauntlet.text import counted
@@ -54,8 +55,14 @@ def table(state: SuiteState, console: Console) -> None:
 
 
 def write(state: SuiteState, folder: Path) -> None:
-    """Write report.md and junit.xml into the suite's folder."""
+    """Write report.md, report.html and junit.xml into the suite's folder.
+
+    The page is about the last run; the percentiles of the others lie beneath its own.
+    """
     (folder / "report.md").write_text(markdown(state), encoding="utf-8")
+    records = [files.load(folder / step.folder) for step in reversed(state.steps)]
+    if records:
+        html.write(records, folder / "report.html")
     _junit(state, folder).write(str(folder / "junit.xml"), pretty=True)
 
 
