@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from gauntlet.measure.series import Key, Series
 from gauntlet.report.record import Moment, RunRecord, Slice
+from gauntlet.text import counted
 from gauntlet.thresholds import Threshold, parse, value_of
 from gauntlet.units import format_duration
 
@@ -45,30 +46,28 @@ def diagnose(record: RunRecord) -> tuple[str, ...]:
 
 
 def _throughput(record: RunRecord) -> Iterator[str]:
-    unit = " arrivals/s" if record.arrivals is not None else " users"
-    bands = load_bands(record.timeline, by_rate=record.arrivals is not None)
+    by_rate = record.arrivals is not None
+    bands = load_bands(record.timeline, by_rate)
+
+    def at(load: float) -> str:
+        return f"{load:.3g} arrivals/s" if by_rate else counted(round(load), "user")
+
     if len(bands) < 2:
         for load, rate in bands:
-            yield f"throughput was {_rate(rate)} at {load:.3g}{unit}; the load hardly changed"
+            yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
         return
     (first, low), (last, high) = bands[0], bands[-1]
     best = max(bands, key=lambda band: band[1])
     if high < FALLING * best[1]:
-        yield (
-            f"throughput fell beyond {best[0]:.3g}{unit}: {_rate(best[1])}, "
-            f"then {_rate(high)} at {last:.3g}{unit}"
-        )
+        then = f"then {_rate(high)} at {at(last)}"
+        yield f"throughput fell beyond {at(best[0])}: {_rate(best[1])}, {then}"
     elif _follows(*bands[-2:]) < RISING:
         start = next(band for band in bands if band[1] >= FALLING * best[1])
-        yield (
-            f"throughput was on a plateau of {_rate(start[1])} from {start[0]:.3g}{unit} on: "
-            f"{_rate(high)} at {last:.3g}{unit}"
-        )
+        plateau = f"throughput was on a plateau of {_rate(start[1])} from {at(start[0])} on"
+        yield f"{plateau}: {_rate(high)} at {at(last)}"
     else:
-        yield (
-            f"throughput rose with the load: {_rate(low)} at {first:.3g}{unit}, "
-            f"{_rate(high)} at {last:.3g}{unit}"
-        )
+        rose = f"{_rate(low)} at {at(first)}, {_rate(high)} at {at(last)}"
+        yield f"throughput rose with the load: {rose}"
 
 
 def load_bands(timeline: Sequence[Moment], by_rate: bool = False) -> list[Band]:
