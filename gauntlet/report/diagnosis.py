@@ -1,7 +1,7 @@
 """What a run's figures say of its target, in words: throughput, failures, who was slow first. Pure.
 
     throughput rose with the load: 10/s at 10 users, 96/s at 100 users
-    throughput was on a plateau of 52/s from 50 users on: 50/s at 100 users
+    throughput was on a plateau from 50 users on: 52/s, then 54/s at 100 users
     throughput fell beyond 50 users: 52/s, then 31/s at 100 users
     failures 1-5%: 2.3% of all requests, first 41s into the run, most in spike (4.1%)
     first over budget: POST /predict, p95 3.1s in 10s against p95 <= 2s, in spike, 24s into the run
@@ -63,8 +63,10 @@ def _throughput(record: RunRecord) -> Iterator[str]:
         yield f"throughput fell beyond {at(best[0])}: {_rate(best[1])}, {then}"
     elif _follows(*bands[-2:]) < RISING:
         start = next(band for band in bands if band[1] >= FALLING * best[1])
-        plateau = f"throughput was on a plateau of {_rate(start[1])} from {at(start[0])} on"
-        yield f"{plateau}: {_rate(high)} at {at(last)}"
+        if start == bands[-1]:  # it grew, and by far less than the load
+            start = bands[-2]
+        plateau = f"throughput was on a plateau from {at(start[0])} on"
+        yield f"{plateau}: {_rate(start[1])}, then {_rate(high)} at {at(last)}"
     else:
         rose = f"{_rate(low)} at {at(first)}, {_rate(high)} at {at(last)}"
         yield f"throughput rose with the load: {rose}"

@@ -33,8 +33,13 @@ def timeline(*steps: Step) -> tuple[Moment, ...]:
         ),
         pytest.param(
             [(10, 25, 50), (10, 50, 100), (10, 75, 105), (10, 100, 104)],
-            "throughput was on a plateau of 100/s from 50 users on: 104/s at 100 users",
+            "throughput was on a plateau from 50 users on: 100/s, then 104/s at 100 users",
             id="no more from half of the users on",
+        ),
+        pytest.param(
+            [(10, 10, 20), (10, 100, 26)],
+            "throughput was on a plateau from 10 users on: 20/s, then 26/s at 100 users",
+            id="a little more for ten times the users",
         ),
         pytest.param(
             [(10, 25, 50), (10, 50, 90), (10, 100, 60)],
