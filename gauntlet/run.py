@@ -139,8 +139,9 @@ class Run:
         self.terminated = False
         """Whether SIGTERM ends it."""
         self.ended = False
-        self._waits = plan.profile is not None
+        self._waits = True
         """Whether the load has yet to begin."""
+        self._loaded = self._began
         self._lasted: float | None = None
         self.folder: Path = files.new_folder(
             plan.results, self._started, plan.system, plan.profile_name
@@ -155,8 +156,9 @@ class Run:
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
         self._waits = False
+        self._loaded = time.time()
         if self.plan.profile is not None:
-            self._begun, self._began = time.perf_counter(), time.time()
+            self._begun, self._began = time.perf_counter(), self._loaded
             self._timeline = Timeline()  # moments of the preparation count from another start
 
     def checks(self) -> list[Check]:
@@ -179,7 +181,7 @@ class Run:
         ends = math.inf if self._lasted is None else self._lasted
         phase = next((one for one in curves.stretches(self._curve) if one.name == rule.phase), None)
         if phase is None:
-            return Span(self._began, self._began + ends)
+            return Span(self._loaded, self._began + ends)
         return Span(self._began + phase.start, self._began + min(phase.end, ends))
 
     def so_far(self) -> RunRecord:

@@ -12,9 +12,11 @@ rising, under it a plateau, a tenth below the best band falling.
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+
+import numpy as np
 
 from gauntlet.measure.series import Key, Series
 from gauntlet.report.record import Moment, RunRecord, Slice
@@ -47,7 +49,7 @@ def diagnose(record: RunRecord) -> tuple[str, ...]:
 
 def _throughput(record: RunRecord) -> Iterator[str]:
     by_rate = record.arrivals is not None
-    bands = load_bands(record.timeline, by_rate)
+    bands = load_bands(record.timeline, record.slices, by_rate)
 
     def at(load: float) -> str:
         return f"{load:.3g} arrivals/s" if by_rate else counted(round(load), "user")
@@ -72,19 +74,25 @@ def _throughput(record: RunRecord) -> Iterator[str]:
         yield f"throughput rose with the load: {rose}"
 
 
-def load_bands(timeline: Sequence[Moment], by_rate: bool = False) -> list[Band]:
-    """Mean load and throughput of each band of the load, the lowest first."""
-    found: dict[int, list[tuple[float, float, int]]] = {}
+def load_bands(
+    timeline: Sequence[Moment], slices: Sequence[Slice], by_rate: bool = False
+) -> list[Band]:
+    """Mean load and throughput of each band of the load, the lowest first.
+
+    The load is that of the moments. Requests are those of the slices: a master's moments know of
+    them a report later.
+    """
+    edges, made = _cumulative(slices)
+    found: dict[int, list[tuple[float, float, float]]] = {}
     spans = [
-        (*pair, (pair[1].wanted or 0.0) if by_rate else pair[1].users)
-        for pair in pairwise(timeline)
+        (one, two, (two.wanted or 0.0) if by_rate else two.users) for one, two in pairwise(timeline)
     ]
     peak = max((load for *_, load in spans), default=0.0)
     for before, after, load in spans:
         if load > 0:
             band = math.ceil(BANDS * load / peak)
-            made = after.requests - before.requests
-            found.setdefault(band, []).append((after.t - before.t, load, made))
+            low, high = np.interp([before.t, after.t], edges, made)
+            found.setdefault(band, []).append((after.t - before.t, load, float(high - low)))
     bands = []
     for _, moments in sorted(found.items()):
         seconds = sum(span for span, *_ in moments)
@@ -92,6 +100,18 @@ def load_bands(timeline: Sequence[Moment], by_rate: bool = False) -> list[Band]:
             load = sum(span * load for span, load, _ in moments) / seconds
             bands.append((load, sum(made for *_, made in moments) / seconds))
     return bands
+
+
+def _cumulative(slices: Sequence[Slice]) -> tuple[list[float], list[float]]:
+    """Seconds of the run, and the requests that had ended by then."""
+    counts: Counter[float] = Counter()
+    for one in slices:
+        counts[one.t] += one.requests
+    wide, edges, made = slices[0].seconds if slices else 1.0, [0.0], [0.0]
+    for t, count in sorted(counts.items()):
+        edges += [max(t, edges[-1]), max(t + wide, edges[-1])]
+        made += [made[-1], made[-1] + count]
+    return edges, made
 
 
 def _follows(before: Band, after: Band) -> float:

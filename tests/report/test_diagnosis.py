@@ -23,6 +23,16 @@ def timeline(*steps: Step) -> tuple[Moment, ...]:
     return tuple(moments)
 
 
+def ended(*steps: Step, wide: int = 1) -> tuple[Slice, ...]:
+    """The same as slices of two endpoints."""
+    rates = [rate for seconds, _, rate in steps for _ in range(seconds)]
+    return tuple(
+        slice_of(t, name, "", *[10] * (sum(rates[t : t + wide]) // 2), wide=wide)
+        for t in range(0, len(rates), wide)
+        for name in ("/a", "/b")
+    )
+
+
 @pytest.mark.parametrize(
     ("steps", "sentence"),
     [
@@ -32,7 +42,7 @@ def timeline(*steps: Step) -> tuple[Moment, ...]:
             id="nearly as much as the users",
         ),
         pytest.param(
-            [(10, 25, 50), (10, 50, 100), (10, 75, 105), (10, 100, 104)],
+            [(10, 25, 50), (10, 50, 100), (10, 75, 106), (10, 100, 104)],
             "throughput was on a plateau from 50 users on: 100/s, then 104/s at 100 users",
             id="no more from half of the users on",
         ),
@@ -68,12 +78,15 @@ def test_throughput_is_told_against_the_load(
     steps: Sequence[Step],
     sentence: str,
 ) -> None:
-    record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps))
+    measured = {("GET", "/a"): [10]}
+    record = make_record(measured, timeline=timeline(*steps), slices=ended(*steps))
     assert diagnose(record)[0] == sentence
 
 
 def test_bands_hold_mean_load_and_throughput() -> None:
-    assert load_bands(timeline((4, 10, 20), (2, 40, 50), (2, 36, 30))) == [(10, 20), (38, 40)]
+    steps = (4, 10, 20), (2, 40, 50), (2, 36, 30)
+    assert load_bands(timeline(*steps), ended(*steps)) == [(10, 20), (38, 40)]
+    assert load_bands(timeline(*steps), ended(*steps, wide=2)) == [(10, 20), (38, 40)]
 
 
 @pytest.mark.parametrize(
