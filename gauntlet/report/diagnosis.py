@@ -6,9 +6,9 @@
     failures 1-5%: 2.3% of all requests, first 41s into the run, most in spike (4.1%)
     first over budget: POST /predict, p95 3.1s in 10s against p95 <= 2s, in spike, 24s into the run
 
-The load is cut into four equal bands from 0 to its peak; a band counts with two seconds or more. A
-step to the next band keeps what throughput follows it by: half of the load's growth or more is
-rising, under it a plateau, a tenth below the best band falling.
+Throughput is that of requests that succeeded. The load is cut into four equal bands from 0 to its
+peak; a band counts with two seconds or more. Where throughput follows the last step by half of the
+load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell.
 """
 
 import math
@@ -54,6 +54,9 @@ def _throughput(record: RunRecord) -> Iterator[str]:
     def at(load: float) -> str:
         return f"{load:.3g} arrivals/s" if by_rate else counted(round(load), "user")
 
+    if bands and not any(rate for _, rate in bands):
+        yield "throughput was 0/s: no request succeeded"
+        return
     if len(bands) < 2:
         for load, rate in bands:
             yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
@@ -103,10 +106,10 @@ def load_bands(
 
 
 def _cumulative(slices: Sequence[Slice]) -> tuple[list[float], list[float]]:
-    """Seconds of the run, and the requests that had ended by then."""
+    """Seconds of the run, and the requests that had succeeded by then."""
     counts: Counter[float] = Counter()
     for one in slices:
-        counts[one.t] += one.requests
+        counts[one.t] += one.requests - one.failures
     wide, edges, made = slices[0].seconds if slices else 1.0, [0.0], [0.0]
     for t, count in sorted(counts.items()):
         edges += [max(t, edges[-1]), max(t + wide, edges[-1])]

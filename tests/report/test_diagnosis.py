@@ -83,6 +83,18 @@ def test_throughput_is_told_against_the_load(
     assert diagnose(record)[0] == sentence
 
 
+def test_failed_requests_are_no_throughput(make_record: MakeRecord) -> None:
+    steps = (10, 10, 20), (10, 100, 40)
+    failed = [one.model_copy(update={"failures": 9}) for one in ended(*steps) if one.t >= 10]
+    slices = (*ended(steps[0]), *failed)
+    record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps), slices=slices)
+    plateau = "throughput was on a plateau from 10 users on: 20/s, then 22/s at 100 users"
+    assert diagnose(record)[0] == plateau
+    every = tuple(one.model_copy(update={"failures": one.requests}) for one in slices)
+    record = make_record({("GET", "/a"): [-10]}, timeline=timeline(*steps), slices=every)
+    assert diagnose(record)[0] == "throughput was 0/s: no request succeeded"
+
+
 def test_bands_hold_mean_load_and_throughput() -> None:
     steps = (4, 10, 20), (2, 40, 50), (2, 36, 30)
     assert load_bands(timeline(*steps), ended(*steps)) == [(10, 20), (38, 40)]
