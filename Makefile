@@ -5,6 +5,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
 .PHONY: e2e-1 e2e-2
+.PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix manifests test-k8s
 
@@ -32,7 +33,7 @@ check: setup proto-check  ## format, lint, types, spelling, YAML, schemas, gener
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/yamllint --strict profiles k8s metrics docker-compose.yml
+	$(BIN)/yamllint --strict profiles k8s metrics docker-compose.yml .github .checkov.yml
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/gauntlet check
 	$(BIN)/python -m gauntlet.schemas --check
@@ -61,7 +62,7 @@ test: check  ## all checks and every test
 	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents
 
 unit: setup  ## only the tests that start no Locust process
-	$(BIN)/python -m pytest -q -m 'not e2e'
+	$(BIN)/python -m pytest -q -m 'not e2e and not docker'
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
@@ -99,6 +100,25 @@ bench-files: setup  ## MB/s and memory of the file server's client and target ne
 bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
 	$(BIN)/python -m benchmarks.file_matrix
 
+build/security/installed: requirements-security.lock
+	$(PYTHON) -m venv build/security
+	build/security/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-security.lock
+	touch $@
+
+# Its tools weigh 350 MB, so they have an environment of their own, and not every check waits for them.
+check-security: build/security/installed  ## image, compose file, manifests and workflows, by checkov and others
+	build/security/bin/docker-compose --profile '*' config --quiet
+	build/security/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	build/security/bin/zizmor --offline --quiet --no-progress .github/workflows
+	build/security/bin/checkov --config-file .checkov.yml
+
+sbom: build/security/installed  ## write dist/sbom.json: what the image is made of, as CycloneDX
+	mkdir -p dist
+	build/security/bin/cyclonedx-py requirements --output-reproducible --outfile dist/sbom.json requirements.lock
+
+test-docker: setup build/security/installed  ## build and run the image by an engine of its own; needs root and Debian
+	$(BIN)/python -m pytest -q -m docker --durations=0 tests/docker
+
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics -o requirements.lock
@@ -107,6 +127,8 @@ lock: setup  ## compile the lock files anew
 	  -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" --group build -c requirements-dev.lock -o requirements-build.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" --group security -o requirements-security.lock
 
 wheel: setup  ## build the wheel by way of the sdist, into dist/
 	$(BIN)/python -m build --no-isolation

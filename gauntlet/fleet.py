@@ -63,6 +63,16 @@ class Ledger:
         gone = [index for client, index in self._joined.items() if client not in self._finished]
         return [f"worker {index}" for index in sorted(gone)]
 
+    @property
+    def missing(self) -> list[str]:
+        """Workers that took part, left no last report and are not there now, by Locust's index."""
+        there = {*self._present(), *self._finished}
+        return [
+            f"worker {index}"
+            for index, client in sorted((index, client) for client, index in self._joined.items())
+            if client not in there
+        ]
+
     def _join(self, client_id: str, **_: Any) -> None:
         """A worker that comes during a run takes part in it, whatever becomes of it."""
         if self._open:

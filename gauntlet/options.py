@@ -12,7 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from gauntlet import thresholds
 from gauntlet.arrivals import DISTRIBUTIONS, Distribution
 from gauntlet.errors import UsageError, gathering
-from gauntlet.models import Interval
+from gauntlet.models import Interval, metrics_url
 from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
@@ -42,6 +42,8 @@ class Options:
     """Host and port of the endpoint for Prometheus."""
     web_password: str | None = None
     """The file that holds the page's password."""
+    target_metrics: str | None = None
+    """An address, `off`, or None: the environment's."""
 
 
 class Arrivals(NamedTuple):
@@ -185,6 +187,15 @@ def add(parser: LocustArgumentParser) -> None:
         help="With --web-login: the page asks for the password in this file.",
         env_var="LOCUST_WEB_PASSWORD_FILE",
     )
+    group.add_argument(
+        "--target-metrics",
+        metavar="<url>",
+        default=None,
+        help="Where the target tells Prometheus of itself, asked once a second for rules such as "
+        "'target(\"process_resident_memory_bytes\").slope < 1MB/min'; off: nowhere. Default: what "
+        "the environment says.",
+        env_var="LOCUST_TARGET_METRICS",
+    )
     _show(group)
 
 
@@ -220,6 +231,7 @@ def read(options: Namespace) -> Options:
     for check in (arrivals, max_users):
         with gathering(mistakes):
             check(options)
+    metrics = _metrics(options.target_metrics, mistakes)
     options.files_hashes = _manifest(options.files_manifest, mistakes)  # workers get it as well
     port = _whole("--metrics-port", options.metrics_port, 0, mistakes, 65535)
     if options.web_password_file and not options.web_login:
@@ -239,6 +251,7 @@ def read(options: Namespace) -> Options:
         wait=wait,
         metrics=None if port is None else (options.metrics_host or "127.0.0.1", port),
         web_password=options.web_password_file or None,
+        target_metrics=metrics,
     )
 
 
@@ -303,6 +316,16 @@ def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original
         mistakes.append(f"--wait: {error}")
         return None
     return Interval(low=low, high=high)
+
+
+def _metrics(text: str | None, mistakes: list[str]) -> str | None:
+    if not text or text == "off":
+        return text or None
+    try:
+        return metrics_url(text)
+    except ValueError as error:
+        mistakes.append(f"--target-metrics: {error}")
+        return None
 
 
 def _manifest(path: str | None, mistakes: list[str]) -> dict[str, str]:

@@ -35,6 +35,7 @@ from gauntlet.report.record import (
     IterationCount,
     Moment,
     RunRecord,
+    Slow,
     Statistics,
     arrivals,
     health,
@@ -45,6 +46,7 @@ from gauntlet.report.record import (
     table,
     threshold_result,
 )
+from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load
 from gauntlet.thresholds import Check, Threshold, evaluate
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
@@ -81,6 +83,8 @@ class Plan:
     mix: Model | None
     preflight: Sequence[str]
     addresses: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Where the target tells Prometheus of itself, by name where there are several."""
 
 
 @dataclass
@@ -145,12 +149,15 @@ class Run:
         if ledger is not None:
             ledger.begin()
         self._watcher = gevent.spawn(self._watch)
+        self._scraper = Scraper(plan.metrics, plan.rules)
+        self._scraper.start()
 
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
         self._waits = False
         if self.plan.profile is not None:
             self._begun, self._began = time.perf_counter(), time.time()
+            self._timeline = Timeline()  # moments of the preparation count from another start
 
     def checks(self) -> list[Check]:
         """Every rule against what is measured so far; one that ended the run as it was then."""
@@ -159,7 +166,10 @@ class Run:
         return [broken if broken and one.threshold == broken.threshold else one for one in found]
 
     def _figure(self, rule: Threshold) -> tuple[float | None, int]:
-        """The value of a windowed rule, and from how many requests it is made."""
+        """The value of a rule about windows or the target, and what number of what it is made."""
+        if rule.selector is not None:
+            span, ahead = self._span(rule), self._begun - self._began
+            return self._scraper.figure(rule, (span.start + ahead, span.end + ahead))
         alone = isinstance(self._environment.runner, LocalRunner)
         lag = LAG_S if alone else FLEET_LAG_S
         return self._windows.figure(rule, time.time() - lag, self.ended)
@@ -171,6 +181,12 @@ class Run:
         if phase is None:
             return Span(self._began, self._began + ends)
         return Span(self._began + phase.start, self._began + min(phase.end, ends))
+
+    def so_far(self) -> RunRecord:
+        """The record of the run as it stands, without histograms and without anything written."""
+        checks = self.checks()
+        lasted = time.perf_counter() - self._begun
+        return self._record(checks, judge(self._evidence(checks), False), lasted, final=False)
 
     def judgement(self, final: bool = False) -> Judgement:
         """The verdict so far, or the final one."""
@@ -187,6 +203,7 @@ class Run:
         lasted = self._lasted or 0.0
         self.ended = True
         self._watcher.kill()
+        self._scraper.stop()
         if self._ledger is not None:
             self._ledger.finish()
         checks = self.checks()
@@ -245,11 +262,6 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
-    def arrivals_line(self) -> list[str]:
-        """A line on what became of the arrivals so far; none in a run that has none."""
-        count = self._arrivals()
-        return progress.arrivals(None if count is None else arrivals(count))
-
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
         try:
@@ -288,7 +300,9 @@ class Run:
             dropped=arrivals.dropped + arrivals.missing,
         )
 
-    def _record(self, checks: Sequence[Check], judgement: Judgement, lasted: float) -> RunRecord:
+    def _record(
+        self, checks: Sequence[Check], judgement: Judgement, lasted: float, final: bool = True
+    ) -> RunRecord:
         plan, options, runner = (
             self.plan,
             self._environment.parsed_options,
@@ -320,7 +334,7 @@ class Run:
             iterations=_iterations(self._iterations.tally()),
             fleet=Fleet(
                 workers=self._ledger.size if self._ledger else 0,
-                lost=tuple(self._ledger.lost) if self._ledger else (),
+                lost=self._lost(final),
             ),
             outcome=outcome(judgement),
             thresholds=tuple(map(threshold_result, checks)),
@@ -329,8 +343,8 @@ class Run:
             servers=table(series, "server"),
             phases=table(series, "phase"),
             phase_endpoints=table(series, "phase", "name", "method"),
-            sections=tuple(self._extras.sections()),
-            histograms=histograms(series),
+            sections=(*self._extras.sections(), *self._scraper.sections()),
+            histograms=histograms(series) if final else (),
             failures=tuple(
                 Failure(
                     method=row.method, name=row.name, text=str(row.error), count=row.occurrences
@@ -345,8 +359,27 @@ class Run:
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
             arrivals=None if count is None else arrivals(count),
+            slowest=self._slowest(),
+            target_metrics=tuple(self._scraper.metrics(self._begun)),
         )
         return record.model_copy(update={"diagnosis": diagnose(record)})
+
+    def _lost(self, final: bool) -> tuple[str, ...]:
+        """Workers that left no last report; while the load goes on nobody has left one yet."""
+        if self._ledger is None:
+            return ()
+        return tuple(self._ledger.lost if final else self._ledger.missing)
+
+    def _slowest(self) -> tuple[Slow, ...]:
+        return tuple(
+            Slow(
+                t=round(max(one.start - self._began, 0.0), 3),
+                response_ms=one.ms,
+                outcome=one.outcome,
+                **one.key._asdict(),
+            )
+            for one in self._recorder.slowest.kept
+        )
 
 
 def _iterations(tally: Tally | None) -> IterationCount | None:

@@ -1,4 +1,4 @@
-"""Image, compose file and manifests say nothing that leads nowhere; this needs no engine."""
+"""The manifests say nothing that leads nowhere; this needs no cluster."""
 
 import copy
 import re
@@ -11,15 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from gauntlet.cli import gauntlet
 from gauntlet.k8s import hold
-from tests.manifests import Manifest, faults, kubectl, unknown_options, unknown_variables
+from tests.manifests import Manifest, faults, kubectl, unknown_options
 
 ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir())
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 # -- Kubernetes --------------------------------------------------------------------------------
@@ -323,69 +320,3 @@ def test_the_operators_options_are_known() -> None:
     assert list(unknown_options(test["spec"]["args"].split())) == []
     locustfile = Path(test["spec"]["locustfile"])
     assert (ROOT / "locustfiles" / locustfile.name).is_file()
-
-
-# -- the image ---------------------------------------------------------------------------------
-
-
-def test_the_image_runs_as_a_number_without_a_shell() -> None:
-    assert re.search(r"^USER \d+:\d+$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r'^ENTRYPOINT \["locust"\]$', DOCKERFILE, re.MULTILINE)
-
-
-def test_the_image_knows_its_variables_and_has_its_locustfile() -> None:
-    names = dict.fromkeys(re.findall(r"\b(LOCUST_\w+)=", DOCKERFILE), "")
-    assert names and list(unknown_variables(names)) == []
-    (locustfile,) = re.findall(r"LOCUST_LOCUSTFILE=/home/locust/(\S+)", DOCKERFILE)
-    assert (ROOT / "locustfiles" / locustfile).is_file()
-
-
-def test_all_that_the_image_installs_is_locked_with_hashes() -> None:
-    for command in re.findall(r"pip install (.*?)(?: \\)?$", DOCKERFILE, re.MULTILINE):
-        own = command.endswith(".whl")
-        assert own or "--require-hashes" in command, command
-
-
-def test_what_the_build_copies_is_let_in() -> None:
-    let_in = {
-        line.removeprefix("!")
-        for line in (ROOT / ".dockerignore").read_text().splitlines()
-        if line.startswith("!")
-    }
-    built = yaml.safe_load(
-        re.findall(r"^include = (\[.*\])$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[0]
-    )
-    wanted = {one.strip("/") for one in built} | {"pyproject.toml"}
-    wanted |= set(re.findall(r"(\S+\.lock)", DOCKERFILE))
-    assert wanted == let_in
-    assert all((ROOT / one).exists() for one in let_in)
-
-
-# -- compose -----------------------------------------------------------------------------------
-
-SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-
-
-@pytest.mark.parametrize("name", SERVICES)
-def test_a_service_says_nothing_that_is_unknown(name: str) -> None:
-    service = SERVICES[name]
-    assert list(unknown_variables(service.get("environment", {}))) == []
-    if "entrypoint" in service:
-        line = [*service["entrypoint"], *service["command"]][1:]
-        assert CliRunner().invoke(gauntlet, [*line, "--help"]).exit_code == 0
-    else:
-        assert list(unknown_options(service["command"])) == []
-    assert service["cap_drop"] == ["ALL"] and service["read_only"]
-
-
-def test_the_page_is_on_the_loopback_address_and_nothing_else_is_outside() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert ports == ["127.0.0.1:8089:8089"]
-
-
-def test_every_address_in_compose_is_that_of_a_service() -> None:
-    master, worker = SERVICES["master"], SERVICES["worker"]
-    host = re.sub(r"^http://(\w+):\d+$", r"\1", master["environment"]["LOCUST_HOST"])
-    assert {host, worker["command"][-1]} <= set(SERVICES)
-    port = master["environment"]["LOCUST_HOST"].rpartition(":")[2]
-    assert SERVICES["target"]["command"][-1] == port

@@ -51,6 +51,7 @@ SHORTER = (
     ("-u 10 -r 2 -t 3m", "-u 4 -r 4 -t 3s"),
     ("-u 30 -r 3 -t 10m", "-u 4 -r 4 -t 3s"),
     ("-u 10 -r 10 -t 5m", "-u 4 -r 4 -t 3s"),
+    ("capacity predict", "capacity predict --from 3 --to 3 --repeats 1 --step 3s --settle 2s"),
     ("--port 5000", "--port 0"),
     ("-t 5s", "-t 3s"),
     ("< 2s", "< 60s"),
@@ -66,6 +67,13 @@ SMALL = {"image_sizes": {"small": [64, 48], "large": [160, 120]}, "pictures": {"
 """Pictures that are made and sent for little work."""
 
 ELSEWHERE = {
+    "gauntlet report results/20261120T090000Z-predict-smoke": (
+        "tests/test_report_command.py::test_every_file_that_comes_from_the_record_is_made_again"
+    ),
+    "gauntlet report results/20261120T090000Z-predict-smoke "
+    "results/20261121T090000Z-predict-smoke -o both.html": (
+        "tests/test_report_command.py::test_runs_are_laid_over_each_other_in_a_file_of_ones_own"
+    ),
     "locust -f locustfiles/predict_mix.py --master --headless --expect-workers 2 "
     "--load-profile smoke": "tests/test_docs.py::test_the_master_and_its_workers",
     "locust -f locustfiles/predict_mix.py --worker": (
@@ -75,14 +83,40 @@ ELSEWHERE = {
     f"pip install 'dist/locust_gauntlet-{gauntlet.__version__}-py3-none-any.whl[targets]'": (
         "tests/test_wheel.py::test_gauntlet_run_works_in_an_empty_folder"
     ),
-    "docker build -t gauntlet .": (
-        "tests/test_containers.py::test_all_that_the_image_installs_is_locked_with_hashes"
-    ),
-    "docker run -p 127.0.0.1:8089:8089 gauntlet": (
-        "tests/test_containers.py::test_the_image_knows_its_variables_and_has_its_locustfile"
-    ),
-    "docker compose up --scale worker=4": (
-        "tests/test_containers.py::test_a_service_says_nothing_that_is_unknown"
+    **{
+        command: f"tests/docker/test_docker.py::{test}"
+        for command, test in {
+            "docker build -t gauntlet .": "test_the_image_is_a_drop_in_for_locusts",
+            "docker run -p 127.0.0.1:8089:8089 gauntlet": (
+                "test_the_page_of_a_container_runs_a_profile_and_obeys_docker_stop"
+            ),
+            "docker compose up --scale worker=4": (
+                "test_up_alone_gives_a_page_that_has_its_workers"
+            ),
+            "docker compose run --rm --use-aliases headless": (
+                "test_a_headless_run_counts_what_its_target_counts"
+            ),
+            "docker compose run --rm --no-deps -T --entrypoint tar headless -cC /results . "
+            "> results.tar": "test_a_headless_run_counts_what_its_target_counts",
+            "docker compose --profile '*' down --volumes": (
+                "test_a_headless_run_counts_what_its_target_counts"
+            ),
+            "make test-docker": "test_the_image_is_a_drop_in_for_locusts",
+        }.items()
+    },
+    **{
+        f"LOCUSTFILE={file}.py docker compose --profile {name} up": (
+            "tests/test_compose.py::test_the_documents_name_each_systems_locustfile"
+        )
+        for name, file in {
+            "walrus": "walrus_blobs",
+            "chater": "chater_flows",
+            "image-cloud": "image_cloud_roundtrip",
+            "file-server": "file_server_mix",
+        }.items()
+    },
+    "docker compose --profile metrics up": (
+        "tests/test_compose.py::test_pages_are_on_the_loopback_address_and_nothing_else_is_outside"
     ),
     "kubectl apply -k k8s/overlays/smoke-job": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
@@ -284,7 +318,11 @@ class Stage:
         for name in ("users", "shapes", "k8s"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        for name in (
+            "Makefile",
+            "pyproject.toml",
+            *(path.name for path in ROOT.glob("requirements*.lock")),
+        ):
             (folder / name).symlink_to(ROOT / name)
         for name in ("locustfiles", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
@@ -732,6 +770,7 @@ def test_every_dependency_has_its_reason() -> None:
         *project["project"]["dependencies"],
         *chain.from_iterable(project["project"]["optional-dependencies"].values()),
         *project["dependency-groups"]["dev"],
+        *project["dependency-groups"]["security"],
     ]
     names = {re.split(r"[<>=\[; ]", one)[0] for one in wanted}
     reasons = table(DESIGN, "Dependencies")
@@ -765,7 +804,7 @@ def test_a_mistake_is_told_as_the_document_says(
     [rule for row in table(PROFILES, "Thresholds") for rule in re.findall(r"`([^`]+)`", row[2])],
 )
 def test_an_example_of_a_threshold_is_one(rule: str) -> None:
-    assert thresholds.parse(rule).metric == rule.split()[0]
+    assert thresholds.parse(rule).text == rule
 
 
 # -- every document ----------------------------------------------------------------------------

@@ -49,6 +49,7 @@ DEFAULTS = Options(
     seed=None,
     total_iterations=None,
     wait=None,
+    target_metrics=None,
 )
 
 

@@ -33,6 +33,7 @@ from gauntlet.measure.lateness import take, untaken
 from gauntlet.measure.outcomes import OUTCOMES, outcome_of
 from gauntlet.measure.series import Key, Series, sound
 from gauntlet.measure.slices import Slices, by_second
+from gauntlet.measure.slowest import Slowest
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ FIELD = "gauntlet_series"
 
 SLICES = "gauntlet_slices"
 """The key of its slices."""
+
+SLOWEST = "gauntlet_slowest"
+"""The key of the slowest requests in a worker's report."""
 
 RUN = "gauntlet_run"
 """The number of the run, among the parsed options that Locust forwards to workers."""
@@ -67,10 +71,13 @@ class Watcher(Protocol):
 class _Pending:
     """Requests of one key that are noted and not yet counted."""
 
-    __slots__ = ("key", "series", "ms", "starts", "received", "first_bytes", "failed", "late")
+    __slots__ = (
+        *("key", "series", "ms", "starts", "received", "first_bytes", "failed"),
+        *("late", "outcomes", "slowest"),
+    )
 
-    def __init__(self, key: Key, series: Series) -> None:
-        self.key, self.series = key, series
+    def __init__(self, key: Key, series: Series, slowest: Slowest) -> None:
+        self.key, self.series, self.slowest = key, series, slowest
         self._empty()
 
     def _empty(self) -> None:
@@ -78,6 +85,7 @@ class _Pending:
         self.ms, self.starts, self.received = array("d"), array("d"), array("d")
         self.first_bytes = array("d")
         self.failed = array("q")  # places in `ms`
+        self.outcomes: list[str] = []  # of those, in the same order
         self.late = array("d")
 
     def note_late(self, ms: float) -> None:
@@ -106,6 +114,8 @@ class _Pending:
         """Count what is noted into the series; gives back what ended in which second."""
         ms, starts, received, failed = self.ms, self.starts, self.received, self.failed
         first_bytes, late = self.first_bytes, self.late
+        outcomes = dict(zip(failed, self.outcomes, strict=True))
+        self.slowest.look(self.key, ms, starts, outcomes)
         self._empty()
         parts = [*by_second(ms, starts, failed, late or None)] if len(ms) else []
         for _, part in parts:
@@ -125,6 +135,8 @@ class Recorder:
         self._pending: dict[tuple[str, str, str, str], _Pending] = {}
         self._known: set[Key] = set()
         self._known_slices: set[Key] = set()
+        self.slowest = Slowest()
+        """Up to date once `series` was read."""
         self.phase = ""
         """The phase that requests are recorded under: the one in which they end."""
         self.watcher: Watcher | None = None
@@ -148,6 +160,7 @@ class Recorder:
         self._slices = Slices()
         self._known.clear()
         self._known_slices.clear()
+        self.slowest.clear()
         self._warned = False
         if self.watcher is not None:
             self.watcher.clear()
@@ -213,8 +226,10 @@ class Recorder:
                 if get("verified") is True:
                     series.verified += 1
         if exception:  # as Locust decides it
+            outcome = outcome_of(exception, self._outcomes)
             pending.failed.append(len(pending.ms) - 1)
-            pending.series.add_outcome(outcome_of(exception, self._outcomes))
+            pending.outcomes.append(outcome)
+            pending.series.add_outcome(outcome)
         if len(pending.ms) >= BATCH:
             self._count(pending)
 
@@ -234,7 +249,8 @@ class Recorder:
         )
         pending = self._pending.get(key)
         if pending is None:
-            pending = self._pending[key] = _Pending(key, self._series.setdefault(key, Series()))
+            series = self._series.setdefault(key, Series())
+            pending = self._pending[key] = _Pending(key, series, self.slowest)
         return pending
 
     def _admitted(self, key: Key, known: set[Key]) -> Key:
@@ -260,6 +276,7 @@ class Recorder:
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
         data[FIELD] = [[*key, series.to_wire()] for key, series in self.series.items()]
         data[SLICES] = [[*key, at, one.to_wire()] for key, at, one in self._slices.items()]
+        data[SLOWEST] = self.slowest.take()
         data[RUN] = self._run()
         self._series, self._pending, self._slices = {}, {}, Slices()
 
@@ -272,6 +289,7 @@ class Recorder:
         for *parts, second, wire in data.get(SLICES, ()):
             key = self._admitted(Key(*parts), self._known_slices)
             self._add_slice(key, second, Series.from_wire(wire))
+        self.slowest.absorb(data.get(SLOWEST, ()))
 
     def _run(self) -> int:
         return int(getattr(self._options, RUN, 0))

@@ -2,6 +2,7 @@
 
 import csv
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import gevent
 from locust import stats
 from locust.env import Environment
 from locust.html import get_html_report
+from pydantic import ValidationError
 
 from gauntlet.errors import UsageError
-from gauntlet.report import histograms, junit, tables
+from gauntlet.report import histograms, html, junit, summary, tables
 from gauntlet.report.record import RunRecord, to_json
+
+RECORD = "run.json"
+REPORT = "report.html"
+LOCUSTS = "locust_report.html"
 
 
 def new_folder(parent: str, started: datetime, system: str | None, profile: str | None) -> Path:
@@ -70,15 +76,48 @@ class LocustFiles:
             with open(self._folder / f"locust_{name}.csv", "w", newline="") as file:
                 rows(csv.writer(file))
         report = get_html_report(self._environment, show_download_link=False)
-        (self._folder / "report.html").write_text(report, encoding="utf-8")
+        (self._folder / LOCUSTS).write_text(report, encoding="utf-8")
 
 
 def write(record: RunRecord, folder: Path) -> None:
-    """Write the run record and what is made from it alone."""
-    (folder / "run.json").write_text(to_json(record), encoding="utf-8")
-    junit.write(record, folder / "junit.xml")
-    histograms.write(record, folder / "histograms.hlog")
+    """Write the run record and what is made from it alone, and tell those who wait outside."""
+    (folder / RECORD).write_text(to_json(record), encoding="utf-8")
+    render(record, folder)
+    summary.tell(record)
+
+
+def render(record: RunRecord, folder: Path) -> list[str]:
+    """Write every report that is made from the record alone; the names of the files."""
+    writers: dict[str, Callable[[Path], None]] = {
+        REPORT: lambda path: html.write([record], path),
+        "summary.md": lambda path: summary.write(record, path),
+        "junit.xml": lambda path: junit.write(record, path),
+        "histograms.hlog": lambda path: histograms.write(record, path),
+    }
     if record.servers:
-        tables.write(record.servers, folder / "servers.csv")
+        writers["servers.csv"] = lambda path: tables.write(record.servers, path)
     if record.phases:
-        tables.write([*record.phases, *record.phase_endpoints], folder / "phases.csv")
+        rows = [*record.phases, *record.phase_endpoints]
+        writers["phases.csv"] = lambda path: tables.write(rows, path)
+    for name, write_one in writers.items():
+        write_one(folder / name)
+    return list(writers)
+
+
+def load(place: Path) -> RunRecord:
+    """The record in a folder of results, or in a file; UsageError where there is none."""
+    path = place / RECORD if place.is_dir() else place
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: expected a run record, got {error.strerror}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path}: expected a run record, got {_found(error)}") from error
+
+
+def _found(error: ValidationError) -> str:
+    """What stands in place of a record, by its first mistake."""
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":
+        return "no JSON"
+    return f"other content: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 
 from gauntlet.curves import stretch_at
 from gauntlet.models import Profile
-from gauntlet.report.record import Arrivals, Moment
+from gauntlet.report.record import Moment
 from gauntlet.units import format_duration
 from gauntlet.verdict import Tally
 
@@ -41,19 +41,6 @@ def line(
         rate = f"{moment.requests / max(moment.t, 1.0):.1f} requests/s"
         parts = [f"{bar(share)} {iterations.done}/{iterations.total}", rate, *parts]
     return " · ".join(part for part in parts if part)
-
-
-def arrivals(count: Arrivals | None) -> list[str]:
-    """A line on what became of the arrivals; none in a run that has none."""
-    if count is None:
-        return []
-    parts = [
-        f"{count.scheduled} scheduled",
-        f"{count.started} started",
-        f"{count.late} over 10 ms late",
-        f"{count.dropped} dropped",
-    ]
-    return ["Arrivals: " + " · ".join(parts)]
 
 
 def bar(share: float, width: int = 24) -> str:

@@ -172,6 +172,21 @@ class TargetMetric(Part):
     points: tuple[tuple[float, float], ...]
 
 
+class Slow(Part):
+    """One of the slowest requests; `t` seconds from the start of the load to its own start.
+
+    `outcome` is empty where it succeeded.
+    """
+
+    t: float
+    method: str
+    name: str
+    server: str
+    phase: str
+    response_ms: float
+    outcome: str
+
+
 class Figure(Part):
     """One figure: its name, its value, and the value as people read it."""
 
@@ -241,6 +256,8 @@ class RunRecord(Part):
     diagnosis: tuple[str, ...] = ()
     """What the figures say of the target, in words."""
     target_metrics: tuple[TargetMetric, ...] = ()
+    slowest: tuple[Slow, ...] = ()
+    """Slowest first, bounded in number."""
 
 
 def outcome(judgement: Judgement) -> Outcome:

@@ -7,7 +7,7 @@ form offers the shapes that it is told of. The tab's columns:
     Threshold     Value    Limit    Margin    State
     p95 <= 2s     84ms     ≤ 2s     96%       ✓ holds
 
-`gauntlet.report.webservers` has the second tab.
+`gauntlet.report.webservers` has the second tab, `gauntlet.report.weblive` the page at /gauntlet.
 """
 
 from argparse import Namespace
@@ -24,12 +24,12 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from gauntlet import options, thresholds
 from gauntlet.errors import GauntletError, UsageError
-from gauntlet.report import progress, webservers
+from gauntlet.report import progress, weblines, weblive, webservers
 from gauntlet.report.record import RunRecord, ThresholdResult
 from gauntlet.run import Run
 from gauntlet.shape import ProfileShape
 from gauntlet.text import counted, nearest
-from gauntlet.thresholds import Check, Threshold
+from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration
 
 TAB = "gauntlet"
@@ -65,6 +65,7 @@ def install(web_ui: WebUI, suite: Judging) -> None:
     web_ui.template_args |= _tabs(suite)
     web_ui.userclass_picker_is_active = True  # where profiles are picked
     app, form = cast(Flask, web_ui.app), StartForm(web_ui, suite)
+    live = weblive.install(web_ui, suite)
 
     @app.before_request
     def check_start() -> Response | None:
@@ -89,7 +90,7 @@ def install(web_ui: WebUI, suite: Judging) -> None:
     def add_rows(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
             data = response.get_json()
-            data["extended_stats"] = [{"key": TAB, "data": rows(suite)}]
+            data["extended_stats"] = [{"key": TAB, "data": rows(suite, live.record())}]
             if webservers.wanted(suite):
                 servers = {"key": webservers.TAB, "data": webservers.rows(suite)}
                 data["extended_stats"].append(servers)
@@ -249,27 +250,29 @@ def label(name: str, shape: LoadTestShape) -> str:
     return f"{name} · {numbers} · {' '.join(plan.description.split())}"
 
 
-def rows(suite: Judging) -> list[Row]:
-    """The tab's table: the verdict so far, why, each threshold, the run."""
+def rows(suite: Judging, seen: RunRecord | None = None) -> list[Row]:
+    """The tab's table: the verdict so far, why, each threshold, what else is known, the run.
+
+    `seen` is a record of the run that goes on; without one it is asked for now.
+    """
     if suite.run is not None:
-        return _running(suite.run)
+        return _running(suite.run, seen or suite.run.so_far())
     if suite.record is not None:
         return _ended(suite.record, suite.folder)
     rules = [_row(rule.text, limit=_limit(rule)) for rule in suite.rules()]
     return [_row("Verdict", state="no run yet"), *rules]
 
 
-def _running(run: Run) -> list[Row]:
-    plan, moment, judgement = run.plan, run.moment(), run.judgement()
-    verdict = _MARKS[judgement.verdict] if moment.requests else "no request yet"
+def _running(run: Run, record: RunRecord) -> list[Row]:
+    plan, moment = run.plan, run.moment()
+    verdict = _MARKS[record.outcome.verdict] if moment.requests else "no request yet"
     line = progress.line(moment, plan.planned, plan.profile)
     return [
         _row("Verdict so far", state=verdict),
-        *_reasons(judgement.reasons, [rule.text for rule in plan.rules]),
-        *map(_check, run.checks()),
-        *map(_row, webservers.lines(run.servers())),
+        *_reasons(record.outcome.reasons, [one.rule for one in record.thresholds]),
+        *(_result(one, "no samples yet") for one in record.thresholds),
+        *map(_row, weblines.lines(record)),
         _row(f"{_title(plan.profile_name)}: {line}"),
-        *map(_row, run.arrivals_line()),
     ]
 
 
@@ -277,10 +280,9 @@ def _ended(record: RunRecord, folder: Path | None) -> list[Row]:
     return [
         _row("Verdict", state=_MARKS[record.outcome.verdict]),
         *_reasons(record.outcome.reasons, [one.rule for one in record.thresholds]),
-        *map(_result, record.thresholds),
-        *map(_row, webservers.lines(record.servers)),
+        *(_result(one, "no samples") for one in record.thresholds),
+        *map(_row, weblines.lines(record)),
         _row(f"{_title(record.profile)}: {_whole(record)}"),
-        *map(_row, progress.arrivals(record.arrivals)),
         _row(f"Results: {folder}"),
     ]
 
@@ -290,24 +292,13 @@ def _reasons(reasons: Sequence[str], rules: Sequence[str]) -> list[Row]:
     return [_row(f"Reason: {one}") for one in reasons if not one.startswith(tuple(rules))]
 
 
-def _check(check: Check) -> Row:
-    rule = check.threshold
-    return _row(
-        rule.text,
-        "" if check.value is None else rule.show(check.value),
-        _limit(rule),
-        _margin(check.margin),
-        _state(check.held, check.value, "no samples yet"),
-    )
-
-
-def _result(result: ThresholdResult) -> Row:
+def _result(result: ThresholdResult, missing: str) -> Row:
     return _row(
         result.rule,
         result.shown if result.samples else "",
         _limit(thresholds.parse(result.rule)),
         _margin(result.margin),
-        _state(result.held, result.samples or None, "no samples"),
+        _state(result.held, result.samples or None, missing),
     )
 
 

@@ -1,6 +1,6 @@
 """Uses Locust's web page in headless Chromium as a person does, and writes down what it saw.
 
-    python tests/e2e/browser.py SCENARIO CHROMIUM ADDRESS FOLDER
+    python -m tests.e2e.browser SCENARIO CHROMIUM ADDRESS FOLDER
 
 A process of its own: the test process is patched by gevent, which Playwright's loop is not made
 for. FOLDER then holds the screenshots, the downloaded report and `seen.json`: what each scenario
@@ -221,7 +221,22 @@ def refusals(visitor: Visitor) -> None:
     seen["status"] = visitor.page.locator("header").inner_text()
 
 
-SCENARIOS = {"profile": profile, "refusals": refusals}
+def stopped(visitor: Visitor) -> None:
+    """Pick `smoke`, see requests of every kind, and stop it."""
+    visitor.open()
+    visitor.pick("smoke")
+    visitor.start()
+    expect(visitor.page.locator("tbody tr")).to_have_count(5, timeout=DEADLINE_MS)
+    visitor.seen["statistics"] = visitor.table()
+    visitor.photograph("1-statistics")
+    visitor.button("Stop").click()
+    expect(visitor.button("New")).to_be_visible(timeout=DEADLINE_MS)
+    visitor.turn_to("Gauntlet")
+    visitor.seen["ended"] = visitor.table()
+    visitor.photograph("2-stopped")
+
+
+SCENARIOS = {"profile": profile, "refusals": refusals, "stopped": stopped}
 
 
 @contextmanager

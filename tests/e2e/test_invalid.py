@@ -23,7 +23,14 @@ pytestmark = pytest.mark.e2e
 
 Labs = Callable[[str], Lab]
 
-REPORTS = "run.json", "junit.xml", "report.html", "locust_stats.csv", "locust_failures.csv"
+REPORTS = (
+    "run.json",
+    "junit.xml",
+    "report.html",
+    "locust_report.html",
+    "locust_stats.csv",
+    "locust_failures.csv",
+)
 STOPS: dict[str, Callable[[Process], None]] = {
     "SIGTERM": Process.terminate,
     "Ctrl-C": Process.press_ctrl_c,

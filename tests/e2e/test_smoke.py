@@ -27,10 +27,12 @@ FILES = {
     "junit.xml",
     "locust_exceptions.csv",
     "locust_failures.csv",
+    "locust_report.html",
     "locust_stats.csv",
     "locust_stats_history.csv",
     "report.html",
     "run.json",
+    "summary.md",
 }
 BLOCK = r"""
 ==============================

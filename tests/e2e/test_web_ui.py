@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import NAMES, Json, Lab, free_port, read_record, wait_until
+from tests.e2e.support import NAMES, ROOT, Json, Lab, free_port, read_record, wait_until
 
 pytestmark = pytest.mark.e2e
 
-BROWSER = Path(__file__).with_name("browser.py")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 RULES = ["fail_ratio <= 1%", "p95 <= 2s", "p99 <= 5s", "rps >= 10/s"]
 LIMITS = ["≤ 1%", "≤ 2s", "≤ 5s", "≥ 10/s"]
@@ -34,20 +33,32 @@ def chromium() -> str:
 
 def visit(lab: Lab, chromium: str, scenario: str, *options: str) -> Json:
     """Start Locust's page, let the browser play a scenario on it, and give back what it saw."""
+    seen = browse(lab, chromium, scenario, serve_page(lab, *options), "tests.e2e.browser")
+    assert seen["errors"] == []
+    assert seen["outside"] == []
+    return seen
+
+
+def serve_page(lab: Lab, *options: str) -> str:
+    """Start Locust's page; its address."""
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
     where = ["--web-host", "127.0.0.1", "--web-port", str(port), "--results-dir", "results"]
     server = lab.locust(*where, *options)
     wait_until(lambda: not server.running or _listens(port), f"the page\n{server.errors}")
+    return f"http://127.0.0.1:{port}"
+
+
+def browse(
+    lab: Lab, chromium: str, scenario: str, address: str, script: str = "tests.e2e.looks"
+) -> Json:
+    """Let the browser play a scenario of a script at an address, and give back what it saw."""
     album = lab.folder / "screenshots"
     album.mkdir()
-    command = [sys.executable, str(BROWSER), scenario, chromium, address, str(album)]
-    ended = lab.start(*command).end()
+    command = [sys.executable, "-m", script, scenario, chromium, address, str(album)]
+    ended = lab.start(*command, variables={"PYTHONPATH": str(ROOT)}).end()
     _keep(album, scenario)
-    assert ended.code == 0, ended.errors + server.errors
+    assert ended.code == 0, ended.errors
     seen: Json = json.loads((album / "seen.json").read_text(encoding="utf-8"))
-    assert seen["errors"] == []
-    assert seen["outside"] == []
     return seen
 
 
@@ -64,7 +75,7 @@ def _keep(album: Path, scenario: str) -> None:
     if wanted := os.environ.get("GAUNTLET_SCREENSHOTS"):
         folder = Path(wanted)
         folder.mkdir(parents=True, exist_ok=True)
-        for picture in album.glob("*.png"):
+        for picture in [*album.glob("*.png"), *album.glob("*.jpg")]:
             shutil.copy(picture, folder / f"{scenario}-{picture.name}")
 
 

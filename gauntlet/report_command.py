@@ -1,0 +1,46 @@
+"""`gauntlet report`: the reports of finished runs, made again from their records alone."""
+
+from pathlib import Path
+
+import click
+
+from gauntlet.errors import UsageError, gathering
+from gauntlet.report import files, html
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the HTML report there, and nothing else.",
+)
+def report(runs: tuple[Path, ...], output: Path | None) -> None:
+    """Make the reports of a RUN again: its folder of results, or its run.json.
+
+    Without -o the folder's files are written anew, all that come from its record. Of several runs
+    the first is what the report is about; the others' percentiles are laid over it.
+    """
+    records, mistakes = [], list[str]()
+    for place in runs:
+        with gathering(mistakes):
+            records.append(files.load(place))
+    if mistakes:
+        raise UsageError(mistakes)
+    if len(runs) > 1 and output is None:
+        raise UsageError("report: expected -o FILE with several runs, got none")
+    try:
+        if output is None:
+            folder = runs[0] if runs[0].is_dir() else runs[0].parent
+            names = files.render(records[0], folder)
+            click.echo(f"{folder}: {', '.join(names)}")
+        else:
+            html.write(records, output)
+            click.echo(str(output))
+    except OSError as error:
+        where = "-o" if output else "report"
+        raise UsageError(
+            f"{where}: expected a file to write to, got {error.filename!r} ({error.strerror})"
+        ) from error

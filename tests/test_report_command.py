@@ -1,0 +1,88 @@
+"""`gauntlet report`: reports made again from records alone, and what speaks against it."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from gauntlet.errors import UsageError
+from gauntlet.report import files
+from gauntlet.report_command import report
+from tests.report.samples import sample
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The folder of a run from which only its record is left."""
+    (tmp_path / "run.json").write_text(sample(30).model_dump_json(), encoding="utf-8")
+    return tmp_path
+
+
+def call(*words: object) -> str:
+    """What the command prints; its error is raised."""
+    done = CliRunner().invoke(
+        report, [str(one) for one in words], catch_exceptions=False, standalone_mode=False
+    )
+    if done.exception:
+        raise done.exception
+    return done.output
+
+
+@pytest.mark.parametrize("named", [".", "run.json"])
+def test_every_file_that_comes_from_the_record_is_made_again(run: Path, named: str) -> None:
+    said = call(run / named)
+    made = [
+        "report.html",
+        "summary.md",
+        "junit.xml",
+        "histograms.hlog",
+        "servers.csv",
+        "phases.csv",
+    ]
+    assert said == f"{run}: {', '.join(made)}\n"
+    assert {path.name for path in run.iterdir()} == {"run.json", *made}
+    again = {name: (run / name).read_bytes() for name in made}
+    call(run)
+    assert {name: (run / name).read_bytes() for name in made} == again
+
+
+def test_runs_are_laid_over_each_other_in_a_file_of_ones_own(run: Path, tmp_path: Path) -> None:
+    place = tmp_path / "both.html"
+    assert call(run, run, "-o", place) == f"{place}\n"
+    assert "B: predict · endurance" in place.read_text(encoding="utf-8")
+    assert {path.name for path in run.iterdir()} == {"run.json", "both.html"}
+
+
+def test_a_record_is_read_as_it_was_written(run: Path) -> None:
+    assert files.load(run) == sample(30)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        pytest.param("{", "no JSON", id="torn"),
+        pytest.param("[]", "other content: all of it: ", id="a list"),
+        pytest.param("{}", "other content: gauntlet: Field required", id="empty"),
+    ],
+)
+def test_what_is_no_record_is_refused_in_a_line_each(
+    run: Path, tmp_path: Path, content: str, found: str
+) -> None:
+    wrong, missing = tmp_path / "wrong.json", tmp_path / "none"
+    wrong.write_text(content)
+    with pytest.raises(UsageError) as caught:
+        call(run, wrong, missing, "-o", tmp_path / "out.html")
+    first, second = caught.value.mistakes
+    assert first.startswith(f"{wrong}: expected a run record, got {found}")
+    assert second == f"{missing}: expected a run record, got No such file or directory"
+    assert not (tmp_path / "out.html").exists()
+
+
+def test_several_runs_need_a_file_to_go_to(run: Path) -> None:
+    with pytest.raises(UsageError, match="expected -o FILE with several runs, got none"):
+        call(run, run)
+
+
+def test_a_place_that_cannot_be_written_is_told(run: Path) -> None:
+    with pytest.raises(UsageError, match="-o: expected a file to write to, got "):
+        call(run, "-o", run / "no" / "folder.html")
