@@ -177,6 +177,22 @@ def test_phases_are_shaded_from_start_to_end_without_a_gap(whole: RunRecord) -> 
     assert spans[-1].end == 120
 
 
+def test_of_two_phases_that_begin_in_one_second_the_one_that_ends_first_was_first(
+    whole: RunRecord,
+) -> None:
+    common: dict[str, Any] = {"method": "GET", "name": "/a", "requests": 1, "failures": 0}
+    told = [(1.0, "steady"), (1.0, "ramp"), (2.0, "steady"), (3.0, "steady")]
+    slices = tuple(
+        Slice(t=t, seconds=1, phase=phase, total_ms=1, counts=(1000, 1), **common)
+        for t, phase in told
+    )
+    spans = columns.phases(whole.model_copy(update={"slices": slices}))
+    assert [(one.name, one.begin, one.end) for one in spans] == [
+        ("ramp", 0.0, 1.0),
+        ("steady", 1.0, 120.0),
+    ]
+
+
 def test_without_slices_the_rate_is_that_of_the_reports_of_workers(whole: RunRecord) -> None:
     told = [0, 0, 0, 30, 30, 30, 60, 60, 60, 90]
     moments = tuple(
