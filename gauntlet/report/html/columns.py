@@ -96,7 +96,7 @@ def phases(record: RunRecord) -> list[Span]:
     begins = [seen[name][0] for name in names]
     if begins and begins[0] < EARLY_S:
         begins[0] = 0.0  # nothing ends in a run's first moments, but its first phase is on
-    ends = [*begins[1:], end_of(record)]
+    ends = [*begins[1:], end_of(record)][: len(begins)]
     return [Span(*span) for span in zip(names, begins, ends, strict=True)]
 
 
