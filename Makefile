@@ -5,8 +5,9 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
 .PHONY: e2e-1 e2e-2
+.PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
-.PHONY: bench-file-matrix
+.PHONY: bench-file-matrix manifests test-k8s
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,10 +33,16 @@ check: setup proto-check  ## format, lint, types, spelling, YAML, schemas, gener
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
-	$(BIN)/yamllint --strict profiles k8s docker-compose.yml
+	$(BIN)/yamllint --strict profiles k8s metrics docker-compose.yml .github .checkov.yml
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/gauntlet check
 	$(BIN)/python -m gauntlet.schemas --check
+
+manifests: setup  ## render k8s/stress-test-job.yaml from the overlay smoke-job; needs kubectl
+	mkdir -p build
+	{ echo '# Made by `make manifests` from the overlay smoke-job: kubectl apply -f k8s/stress-test-job.yaml'; \
+	  $(BIN)/gauntlet k8s render --overlay smoke-job; } > build/stress-test-job.yaml
+	mv build/stress-test-job.yaml k8s/stress-test-job.yaml
 
 schema: setup  ## write the JSON Schemas of profiles/ and of the run record
 	$(BIN)/python -m gauntlet.schemas
@@ -55,7 +62,7 @@ test: check  ## all checks and every test
 	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents
 
 unit: setup  ## only the tests that start no Locust process
-	$(BIN)/python -m pytest -q -m 'not e2e'
+	$(BIN)/python -m pytest -q -m 'not e2e and not docker'
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
@@ -65,6 +72,9 @@ e2e-%: setup
 
 documents: setup  ## only the tests of what the documents say to type, and of the wheel
 	$(BIN)/python -m pytest -q -m e2e tests/test_docs.py tests/test_wheel.py
+
+test-k8s: setup  ## runs in the cluster that KUBECONFIG names, with the image that GAUNTLET_IMAGE names
+	$(BIN)/python -m pytest -q tests/cluster/kubernetes.py --timeout 1800
 
 bench-predict: setup  ## requests per CPU-second of PredictUser next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.predict
@@ -90,14 +100,35 @@ bench-files: setup  ## MB/s and memory of the file server's client and target ne
 bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
 	$(BIN)/python -m benchmarks.file_matrix
 
+build/security/installed: requirements-security.lock
+	$(PYTHON) -m venv build/security
+	build/security/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-security.lock
+	touch $@
+
+# Its tools weigh 350 MB, so they have an environment of their own, and not every check waits for them.
+check-security: build/security/installed  ## image, compose file, manifests and workflows, by checkov and others
+	build/security/bin/docker-compose --profile '*' config --quiet
+	build/security/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	build/security/bin/zizmor --offline --quiet --no-progress .github/workflows
+	build/security/bin/checkov --config-file .checkov.yml
+
+sbom: build/security/installed  ## write dist/sbom.json: what the image is made of, as CycloneDX
+	mkdir -p dist
+	build/security/bin/cyclonedx-py requirements --output-reproducible --outfile dist/sbom.json requirements.lock
+
+test-docker: setup build/security/installed  ## build and run the image by an engine of its own; needs root and Debian
+	$(BIN)/python -m pytest -q -m docker --durations=0 tests/docker
+
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots -o requirements.lock
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --group dev \
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics --group dev \
 	  -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" --group build -c requirements-dev.lock -o requirements-build.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" --group security -o requirements-security.lock
 
 wheel: setup  ## build the wheel by way of the sdist, into dist/
 	$(BIN)/python -m build --no-isolation

@@ -8,6 +8,7 @@ one server may well do all.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -111,6 +112,8 @@ class Target:
     address: str | None
     environment: str | None
     embedded: bool = False
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Where it tells Prometheus of itself, by the label that tells several apart."""
     others: Mapping[str, str] = field(default_factory=dict)
     """Further addresses by name, where the system has several."""
 
@@ -122,11 +125,16 @@ class Target:
         }
 
 
-def targets(system: System, addresses: Mapping[str, str], environment: str | None) -> Target:
+def targets(
+    system: System,
+    addresses: Mapping[str, str],
+    environment: str | None,
+    metrics: Mapping[str, str] = MappingProxyType({}),
+) -> Target:
     """A target of a system with several addresses; one that is missing is what another one is."""
     first = addresses.get(system.addresses[0]) or next(iter(addresses.values()))
     others = {name: addresses.get(name, first) for name in system.addresses[1:]}
-    return Target(first, environment, others=others)
+    return Target(first, environment, others=others, metrics=metrics)
 
 
 def resolve(system: System | None, environment: "Environment", name: str | None) -> Target:
@@ -160,7 +168,8 @@ def _from_environment(system: System, name: str) -> Target:
     chosen = config.load_environment(name)
     address = chosen.targets.get(system.name)
     if system.addresses and isinstance(address, Mapping):
-        return targets(system, {key: url.rstrip("/") for key, url in address.items()}, name)
+        urls = {key: url.rstrip("/") for key, url in address.items()}
+        return targets(system, urls, name, chosen.metrics(system.name))
     if not isinstance(address, str):
         known = ", ".join(chosen.targets) or "none"
         raise UsageError(
@@ -168,4 +177,4 @@ def _from_environment(system: System, name: str) -> Target:
         )
     if address == EMBEDDED:
         return Target(None, name, embedded=True)
-    return Target(address.rstrip("/"), name)
+    return Target(address.rstrip("/"), name, metrics=chosen.metrics(system.name))

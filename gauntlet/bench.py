@@ -4,13 +4,16 @@ It is an ordinary headless run with exact iterations, no pauses and the mix deal
 deck; what is printed comes from its run record.
 """
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -46,33 +49,68 @@ def command(
     return ["locust", "-f", locustfile, *quiet, *load, *judged, *options]
 
 
-def run(line: Sequence[str]) -> tuple[RunRecord, Path]:
-    """Run the command line to its end; its record and folder. Progress shows on standard error."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *line, "--skip-log-setup"],  # warnings only, and no tables
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        process_group=0,  # a terminal's Ctrl-C reaches this process alone, which hands it on once
-    )
-    with _handed_on(process):
+class Ran(NamedTuple):
+    """A run that came to its end, perhaps because this process was told to stop."""
+
+    record: RunRecord
+    folder: Path
+    interrupted: bool
+
+
+def run(line: Sequence[str], variables: Mapping[str, str] | None = None) -> Ran:
+    """Run the command line to its end. Progress shows on standard error.
+
+    Raises click.Abort where the run was interrupted before it had a record.
+    """
+    with _handed_on() as hand:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *line, "--skip-log-setup"],  # warnings only, and no tables
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(variables or {})},
+            process_group=0,  # a terminal's Ctrl-C reaches this process alone, which hands it on
+        )
+        hand.to(process)
         output, _ = process.communicate()
     folder = Path(output.rstrip().rpartition("Results: ")[2] or ".")
     record = folder / "run.json"
     if not record.is_file():
+        if hand.signals:
+            raise click.Abort
         error = GauntletError([])
         error.exit_code = process.returncode or GauntletError.exit_code  # type: ignore[assignment]
         raise error
-    return RunRecord.model_validate_json(record.read_text()), folder
+    read = RunRecord.model_validate_json(record.read_text())
+    return Ran(read, folder, bool(hand.signals))
+
+
+class _Hand:
+    """What came for this process, handed on to the one that it started."""
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    def take(self, number: int, _: object) -> None:
+        self.signals.append(number)
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def to(self, process: "subprocess.Popen[str]") -> None:
+        """Hand on from now on, and what came while the process was started."""
+        self._process = process
+        for number in self.signals:
+            process.send_signal(number)
 
 
 @contextmanager
-def _handed_on(process: "subprocess.Popen[str]") -> Iterator[None]:
+def _handed_on() -> Iterator[_Hand]:
     """Hand Ctrl-C and SIGTERM on: the run ends all its processes, and its verdict is shown."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(one, lambda number, _: process.send_signal(number)) for one in numbers]
+    hand, numbers = _Hand(), (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, hand.take) for one in numbers]
     try:
-        yield
+        yield hand
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

@@ -7,7 +7,9 @@ gauntlet target NAME     a reference target, with faults that can be switched on
 gauntlet make-images     the image cloud's test pictures; verify-images DIR, analyze-images DIR
 gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
+gauntlet capacity SYSTEM the highest load that holds all thresholds
 gauntlet matrix …        many runs over all combinations of dimensions
+gauntlet k8s …           manifests from an overlay, and a run of them in a cluster
 gauntlet report RUN…     the reports of finished runs again, several over each other
 """
 
@@ -26,9 +28,11 @@ from rich.table import Table
 from gauntlet import __version__, config, curves, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
+from gauntlet.capacity.command import capacity
 from gauntlet.commands import Group, enter
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
+from gauntlet.k8s.command import k8s
 from gauntlet.matrix.command import matrix
 from gauntlet.report_command import report
 from gauntlet.systems import SYSTEMS, System
@@ -49,8 +53,10 @@ def gauntlet() -> None:
 
 gauntlet.add_command(target)
 for _command in (
+    capacity,
     file_server,
     matrix,
+    k8s,
     report,
     image_commands.make_images,
     image_commands.verify_images,
@@ -176,7 +182,7 @@ def bench(
         [*options, *locust_options],
     )
     _say(line, chosen, url, err=as_json)
-    record, folder = quick.run(line)
+    record, folder, _ = quick.run(line)
     if as_json:
         click.echo(record.model_dump_json(exclude={"histograms", "timeline", "slices"}))
     else:

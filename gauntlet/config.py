@@ -28,6 +28,8 @@ from gauntlet.text import nearest, shown
 DEFAULT = "default"
 MIX = "mix"
 MATRIX = "matrix/file-server"
+EXTRA_PROFILES = "GAUNTLET_PROFILES"
+"""Names one more folder of profiles, which commands of ours write for the runs they start."""
 _PACKAGE = Path(__file__).resolve().parent
 _MOST = 1_000_000_000
 _PORTS = {"http": 80, "https": 443}
@@ -36,8 +38,10 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 
 def roots() -> list[Path]:
     """The folders that hold declarative input, the first to be asked first."""
+    extra = _variable(EXTRA_PROFILES)
     shipped = _PACKAGE / "profiles"  # in the wheel; a checkout has them beside the package
-    candidates = [Path("profiles"), shipped if shipped.is_dir() else _PACKAGE.parent / "profiles"]
+    candidates = [Path("profiles"), *([Path(extra)] if extra else [])]
+    candidates.append(shipped if shipped.is_dir() else _PACKAGE.parent / "profiles")
     found: dict[Path, Path] = {}
     for folder in candidates:
         if folder.is_dir():
@@ -188,7 +192,10 @@ def load_environment(name: str) -> Environment:
     environment = validate(Environment, document)
     mistakes = [
         f"{document.place(at)}: {dotted(at)}: {text}"
-        for at, text in _wrong_targets(environment.targets)
+        for at, text in [
+            *_wrong_targets(environment.targets),
+            *_wrong_systems(environment.target_metrics),
+        ]
     ]
     if mistakes:
         raise UsageError(mistakes)
@@ -199,10 +206,9 @@ def _wrong_targets(
     targets: Mapping[str, str | Mapping[str, str]],
 ) -> Iterator[tuple[Location, str]]:
     """Systems that are none, and addresses that their systems do not have, or lack."""
+    yield from _wrong_systems(targets, "targets")
     for name, target in targets.items():
         if name not in SYSTEMS:
-            hint = nearest(name, SYSTEMS)
-            yield ("targets", name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
             continue
         known = SYSTEMS[name].addresses
         if isinstance(target, str) or not known:
@@ -219,6 +225,14 @@ def _wrong_targets(
         for one in known:
             if one not in target:
                 yield ("targets", name, one), "expected this key, got nothing"
+
+
+def _wrong_systems(named: object, key: str = "target_metrics") -> Iterator[tuple[Location, str]]:
+    """Systems that are none, where something is given by system."""
+    for name in named if isinstance(named, Mapping) else ():
+        if name not in SYSTEMS:
+            hint = nearest(name, SYSTEMS)
+            yield (key, name), f"expected one of {', '.join(SYSTEMS)}, got {name!r}{hint}"
 
 
 def protected_by(address: str) -> str | None:

@@ -26,7 +26,7 @@ class TargetFailed(GauntletError):
 
 
 class EmbeddedTarget:
-    """One running reference target; `addresses` as it printed them."""
+    """One running reference target; `addresses` and `metrics` as it printed them."""
 
     def __init__(self, name: str, options: Sequence[str] = (), addresses: int = 1) -> None:
         command = [sys.executable, "-m", "gauntlet.targets", name, "--port", "0"]
@@ -38,7 +38,11 @@ class EmbeddedTarget:
             start_new_session=True,  # a terminal's Ctrl-C is for Locust, which still has requests
         )
         atexit.register(self.stop)
-        self.addresses = [self._ready(name) for _ in range(addresses)]
+        self.addresses = [self._told("ready", name) for _ in range(addresses)]
+        self.metrics = [f"{one}/metrics" for one in self.addresses if one.startswith("http")]
+        """Where it tells Prometheus of itself."""
+        if "--metrics-port" in options:
+            self.metrics = [self._told("metrics", name)]
 
     def stop(self) -> None:
         """End the target and wait until it is gone; safe to call twice."""
@@ -51,13 +55,14 @@ class EmbeddedTarget:
                 self._process.kill()
                 self._process.wait(END_S)
 
-    def _ready(self, name: str) -> str:
+    def _told(self, what: str, name: str) -> str:
+        """The address in a line of that first word."""
         line = ""
         assert self._process.stdout is not None
         with gevent.Timeout(READY_S, False):  # type: ignore[arg-type]  # False: no exception
             line = self._process.stdout.readline()
         word, _, address = line.strip().partition(" ")
-        if word != "ready" or not address:
+        if word != what or not address:
             self.stop()
             said = self._process.returncode == ExitCode.USAGE
             raise TargetFailed([] if said else f"the reference target of {name} did not start")

@@ -75,7 +75,7 @@ def run_fully(command: Sequence[str]) -> int:
     """
     mix = _mix(None)
     clean(mix.output)
-    record, folder = bench.run(list(command))
+    record, folder, _ = bench.run(list(command))
     bench.table(record, Console(highlight=False, width=bench.WIDTH))
     click.echo(f"Results: {folder}")
     wrong = 0

@@ -26,7 +26,7 @@ from gauntlet.planning import Planner
 from gauntlet.preflight import preflight
 from gauntlet.preparing import Preparing
 from gauntlet.pulse import Pulse
-from gauntlet.report import console, webtab
+from gauntlet.report import console, weblogin, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
 from gauntlet.thresholds import Threshold
@@ -66,7 +66,14 @@ class Judge:
         self._planner = Planner(environment, worker)
         runner = environment.runner
         self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
+        if self._planner.options.metrics is not None:
+            # Late: most runs need none of it, and it comes with an extra.
+            from gauntlet.metrics.server import serve
+
+            serve(self._planner.options.metrics, environment, self, instruments.recorder)
         if environment.web_ui is not None:
+            password, base = self._planner.options.web_password, self._parsed.web_base_path
+            weblogin.install(environment.web_ui, password, base)
             webtab.install(environment.web_ui, self)
         if environment.web_ui is None or self._parsed.autostart:
             self.get_ready(environment.host)

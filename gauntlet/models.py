@@ -227,12 +227,44 @@ Address = Annotated[
 ]
 
 
+_METRICS = r"^https?://[^@\s]+$"
+
+
+def metrics_url(text: str) -> str:
+    """`text` where it is an address to scrape; else ValueError."""
+    if not re.search(_METRICS, text) or not urlsplit(text).hostname:
+        example = 'an address such as "http://localhost:9100/metrics"'
+        raise ValueError(
+            f"expected {example}, without user and password, got {_unless_secret(text)}"
+        )
+    return text
+
+
+def _unless_secret(text: str) -> str:
+    return "another" if "@" in text else shown(text)
+
+
+MetricsUrl = Annotated[
+    str, AfterValidator(metrics_url), WithJsonSchema({"type": "string", "pattern": _METRICS})
+]
+"""Where a target tells Prometheus of itself."""
+
+
 class Environment(Model):
     """A named set of targets, one address (or several named ones) per system."""
 
     description: str = Field(min_length=1)
     protected: bool = False
     targets: dict[str, Address | dict[str, Address]] = {}
+    target_metrics: MetricsUrl | dict[str, MetricsUrl | dict[Name, MetricsUrl]] = {}
+    """What to scrape during a run: one address for all, or by system, or several by name."""
+
+    def metrics(self, system: str) -> dict[str, str]:
+        """The addresses to scrape for a system, by the label that tells them apart."""
+        if isinstance(self.target_metrics, str):
+            return {"": self.target_metrics}
+        found = self.target_metrics.get(system, {})
+        return {"": found} if isinstance(found, str) else dict(found)
 
     def addresses(self) -> list[str]:
         """Every address of the environment."""

@@ -12,7 +12,7 @@ from locust.argument_parser import LocustArgumentParser
 from gauntlet import thresholds
 from gauntlet.arrivals import DISTRIBUTIONS, Distribution
 from gauntlet.errors import UsageError, gathering
-from gauntlet.models import Interval
+from gauntlet.models import Interval, metrics_url
 from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
@@ -38,6 +38,12 @@ class Options:
     seed: int | None
     total_iterations: int | None
     wait: Interval | Literal["original"] | None
+    metrics: tuple[str, int] | None = None
+    """Host and port of the endpoint for Prometheus."""
+    web_password: str | None = None
+    """The file that holds the page's password."""
+    target_metrics: str | None = None
+    """An address, `off`, or None: the environment's."""
 
 
 class Arrivals(NamedTuple):
@@ -159,6 +165,37 @@ def add(parser: LocustArgumentParser) -> None:
         "them. Without it downloads are compared with the first one.",
         env_var="LOCUST_FILES_MANIFEST",
     )
+    group.add_argument(
+        "--metrics-port",
+        metavar="<port>",
+        default=None,
+        help="Serve the run's figures to Prometheus at this port; 0 is one that is free. Needs "
+        "the extra metrics. Workers serve none.",
+        env_var="LOCUST_METRICS_PORT",
+    )
+    group.add_argument(
+        "--metrics-host",
+        metavar="<address>",
+        default="127.0.0.1",
+        help="Address to serve the figures at, 0.0.0.0 for all. Default: 127.0.0.1.",
+        env_var="LOCUST_METRICS_HOST",
+    )
+    group.add_argument(
+        "--web-password-file",
+        metavar="<file>",
+        default=None,
+        help="With --web-login: the page asks for the password in this file.",
+        env_var="LOCUST_WEB_PASSWORD_FILE",
+    )
+    group.add_argument(
+        "--target-metrics",
+        metavar="<url>",
+        default=None,
+        help="Where the target tells Prometheus of itself, asked once a second for rules such as "
+        "'target(\"process_resident_memory_bytes\").slope < 1MB/min'; off: nowhere. Default: what "
+        "the environment says.",
+        env_var="LOCUST_TARGET_METRICS",
+    )
     _show(group)
 
 
@@ -194,7 +231,11 @@ def read(options: Namespace) -> Options:
     for check in (arrivals, max_users):
         with gathering(mistakes):
             check(options)
+    metrics = _metrics(options.target_metrics, mistakes)
     options.files_hashes = _manifest(options.files_manifest, mistakes)  # workers get it as well
+    port = _whole("--metrics-port", options.metrics_port, 0, mistakes, 65535)
+    if options.web_password_file and not options.web_login:
+        mistakes.append("--web-password-file: expected --web-login with it, got none")
     if mistakes:
         raise UsageError(mistakes)
     options.total_iterations = total  # as a number, for this process and the workers
@@ -208,6 +249,9 @@ def read(options: Namespace) -> Options:
         seed=seed,
         total_iterations=total,
         wait=wait,
+        metrics=None if port is None else (options.metrics_host or "127.0.0.1", port),
+        web_password=options.web_password_file or None,
+        target_metrics=metrics,
     )
 
 
@@ -249,14 +293,17 @@ def check_total(text: str | None) -> None:
         raise UsageError(mistakes)
 
 
-def _whole(option: str, text: str | int | None, least: int, mistakes: list[str]) -> int | None:
+def _whole(
+    option: str, text: str | int | None, least: int, mistakes: list[str], most: int = LARGEST - 1
+) -> int | None:
     if text is None:
         return None
     if text == "":  # a variable that is set and empty
         return None
-    if str(text).isdecimal() and len(str(text)) < 20 and least <= int(text) < LARGEST:
+    if str(text).isdecimal() and len(str(text)) < 20 and least <= int(text) <= most:
         return int(text)
-    mistakes.append(f"{option}: expected a whole number from {least} to 2**63 - 1, got {text!r}")
+    high = "2**63 - 1" if most == LARGEST - 1 else most
+    mistakes.append(f"{option}: expected a whole number from {least} to {high}, got {text!r}")
     return None
 
 
@@ -269,6 +316,16 @@ def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original
         mistakes.append(f"--wait: {error}")
         return None
     return Interval(low=low, high=high)
+
+
+def _metrics(text: str | None, mistakes: list[str]) -> str | None:
+    if not text or text == "off":
+        return text or None
+    try:
+        return metrics_url(text)
+    except ValueError as error:
+        mistakes.append(f"--target-metrics: {error}")
+        return None
 
 
 def _manifest(path: str | None, mistakes: list[str]) -> dict[str, str]:

@@ -120,7 +120,15 @@ class Planner:
             mix=self._worker.mix,
             preflight=preflight,
             addresses=getattr(self._parsed, ADDRESSES, {}),
+            metrics=self._metrics(given),
         )
+
+    def _metrics(self, ours: bool) -> Mapping[str, str]:
+        """What to scrape: what the option says, else what belongs to the target."""
+        chosen = self.options.target_metrics
+        if chosen is not None:
+            return {} if chosen == "off" else {"": chosen}
+        return self.target.metrics if ours else {}
 
     def close(self) -> None:
         """End the targets that were started."""
@@ -138,10 +146,13 @@ class Planner:
             self.system.target_options,
             self.system.servers or max(len(names), 1),
         )
+        told = self._embedded.metrics
+        metrics = dict(zip(names if len(told) > 1 else ("",), told, strict=True))
         if not names:
-            return Target(joined(self.system, self._embedded.addresses), "embedded")
+            address = joined(self.system, self._embedded.addresses)
+            return Target(address, "embedded", metrics=metrics)
         found = dict(zip(names, self._embedded.addresses, strict=True))
-        return targets(self.system, found, "embedded")
+        return targets(self.system, found, "embedded", metrics)
 
     def _given(self, host: str | None) -> tuple[str | None, dict[str, str]]:
         """The first address of a run against `host`, or the target, and all by name."""

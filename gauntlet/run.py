@@ -46,6 +46,7 @@ from gauntlet.report.record import (
     table,
     threshold_result,
 )
+from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load
 from gauntlet.thresholds import Check, Threshold, evaluate
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
@@ -82,6 +83,8 @@ class Plan:
     mix: Model | None
     preflight: Sequence[str]
     addresses: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    """Where the target tells Prometheus of itself, by name where there are several."""
 
 
 @dataclass
@@ -146,6 +149,8 @@ class Run:
         if ledger is not None:
             ledger.begin()
         self._watcher = gevent.spawn(self._watch)
+        self._scraper = Scraper(plan.metrics, plan.rules)
+        self._scraper.start()
 
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
@@ -161,7 +166,10 @@ class Run:
         return [broken if broken and one.threshold == broken.threshold else one for one in found]
 
     def _figure(self, rule: Threshold) -> tuple[float | None, int]:
-        """The value of a windowed rule, and from how many requests it is made."""
+        """The value of a rule about windows or the target, and what number of what it is made."""
+        if rule.selector is not None:
+            span, ahead = self._span(rule), self._begun - self._began
+            return self._scraper.figure(rule, (span.start + ahead, span.end + ahead))
         alone = isinstance(self._environment.runner, LocalRunner)
         lag = LAG_S if alone else FLEET_LAG_S
         return self._windows.figure(rule, time.time() - lag, self.ended)
@@ -195,6 +203,7 @@ class Run:
         lasted = self._lasted or 0.0
         self.ended = True
         self._watcher.kill()
+        self._scraper.stop()
         if self._ledger is not None:
             self._ledger.finish()
         checks = self.checks()
@@ -334,7 +343,7 @@ class Run:
             servers=table(series, "server"),
             phases=table(series, "phase"),
             phase_endpoints=table(series, "phase", "name", "method"),
-            sections=tuple(self._extras.sections()),
+            sections=(*self._extras.sections(), *self._scraper.sections()),
             histograms=histograms(series) if final else (),
             failures=tuple(
                 Failure(
@@ -351,6 +360,7 @@ class Run:
             health=health(self._pulse.vitals),
             arrivals=None if count is None else arrivals(count),
             slowest=self._slowest(),
+            target_metrics=tuple(self._scraper.metrics(self._begun)),
         )
         return record.model_copy(update={"diagnosis": diagnose(record)})
 

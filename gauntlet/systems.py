@@ -113,7 +113,7 @@ SYSTEMS = {
             "image_cloud_roundtrip.py",
             "image-cloud",
             schemes=("udp",),
-            target_options=("--nodes", "3", "--pacing", "2ms"),
+            target_options=("--nodes", "3", "--pacing", "2ms", "--metrics-port", "0"),
             servers=3,
             settings="IMAGE_CLOUD_CONFIG",
             variables=(
@@ -127,7 +127,7 @@ SYSTEMS = {
             "file_server_mix.py",
             "file-server",
             schemes=("tcp",),
-            target_options=("--pool", "50", "--populate", "10,50,100"),
+            target_options=("--pool", "50", "--populate", "10,50,100", "--metrics-port", "0"),
         ),
     )
 }

@@ -16,6 +16,8 @@
     p95 < 2s in steady over 10s                        fail_ratio < 50% abort after 30s
     recovers("p95 < 2s") < 30s
 
+Rules about what the target tells of itself begin with `target("…")`: see `gauntlet.target_rules`.
+
 In a glob only `*` is special. It is matched against the statistics name and against
 `METHOD name`; the rule judges all that match as one. Without a glob it judges the whole run.
 
@@ -31,14 +33,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gauntlet import clauses
+from gauntlet import clauses, target_rules
 from gauntlet.measure.series import Key, Series
+from gauntlet.target_rules import Selector
 from gauntlet.text import nearest, shown
 from gauntlet.units import format_duration, parse_duration, parse_number, parse_ratio
 
 METRICS = ("fail_ratio", "rps", "requests", "failures", "avg", "min", "max")
 SERVICE_METRICS = ("service_avg", "service_max")
 _RULE = re.compile(r'\s*([A-Za-z_][\w.]*)\s*(?:\(\s*"([^"]*)"\s*\))?\s*(<=|>=|<|>)\s*(.+?)\s*')
+_TAIL = re.compile(r"\s*(<=|>=|<|>)\s*(.+?)\s*")
 _PERCENTILE = re.compile(r"(service_)?p([0-9]{1,2}(?:\.[0-9]{1,6})?|100)")
 _COMPARE = {
     "<": lambda value, limit: value < limit,
@@ -47,7 +51,10 @@ _COMPARE = {
     ">=": lambda value, limit: value >= limit,
 }
 
-Kind = Literal["time", "ratio", "rate", "count"]
+Kind = Literal["time", "ratio", "rate", "count", "target"]
+
+TARGET = "target."
+"""What metrics of the target begin with: `target.slope`."""
 
 RECOVERS = "recovers"
 
@@ -71,6 +78,15 @@ class Threshold:
     """Second of the run from which breaking it ends the run."""
     inner: "Threshold | None" = None
     """The rule that has to hold again, of `recovers`."""
+    selector: Selector | None = None
+    """Which series of the target it is about; None for a rule about requests."""
+    unit: str = ""
+    """What a limit on the target's figures was written in."""
+
+    @property
+    def stat(self) -> str:
+        """The figure of the target's series that it judges."""
+        return self.metric.removeprefix(TARGET)
 
     @property
     def subject(self) -> tuple[object, ...]:
@@ -86,7 +102,7 @@ class Threshold:
     @property
     def kind(self) -> Kind:
         """What the metric's values are."""
-        return _kind(self.metric)
+        return "target" if self.selector else _kind(self.metric)
 
     @property
     def quantile(self) -> float | None:
@@ -117,12 +133,16 @@ class Threshold:
                 return format_duration(value)
             case "ratio":
                 return f"{value * 100:.3g}%"
+            case "target":
+                return target_rules.show(value, self.unit)
             case "rate":
                 return f"{value:.4g}/s" if value < 1000 else f"{value:.0f}/s"
             case _:
                 return f"{value:.0f}"
 
     def _show_all(self, value: float) -> str:
+        if self.selector is not None:
+            return target_rules.show(value, self.unit, in_full=True)
         factor, unit = {"time": (1000, "ms"), "ratio": (100, "%"), "rate": (1, "/s")}.get(
             self.kind, (1, "")
         )
@@ -159,6 +179,8 @@ def parse(text: object) -> Threshold:
     """The rule that `text` says; ValueError with what was expected where it says none."""
     body, found = clauses.split(text) if isinstance(text, str) else (text, clauses.Clauses())
     rule = _parse_body(body)
+    if rule.selector and found.over:
+        raise ValueError(f"expected no window in a rule about the target, got {shown(text)}")
     if rule.inner and found.over:
         raise ValueError(f"expected the window in the inner rule, got {shown(text)}")
     return replace(
@@ -167,6 +189,9 @@ def parse(text: object) -> Threshold:
 
 
 def _parse_body(text: object) -> Threshold:
+    about_target = target_rules.parse_head(text) if isinstance(text, str) else None
+    if about_target is not None:
+        return _parse_target(*about_target)
     match = _RULE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         example = "a threshold such as 'p95(\"/predict*\") < 2s'"
@@ -204,19 +229,31 @@ def override(rules: list[Threshold], by: list[Threshold]) -> list[Threshold]:
     return [rule for rule in rules if rule.subject not in named] + by
 
 
+def _parse_target(head: target_rules.Head, rest: str) -> Threshold:
+    match = _TAIL.fullmatch(rest)
+    if match is None:
+        raise ValueError(f"expected an operator and a value behind the figure, got {shown(rest)}")
+    op, value = match.groups()
+    limit = target_rules.parse_limit(head.stat, value)
+    text = f'target("{head.selector}").{head.stat} {op} {" ".join(value.split())}'
+    metric, glob = f"{TARGET}{head.stat}", str(head.selector)
+    return Threshold(text, metric, glob, op, limit.value, selector=head.selector, unit=limit.unit)
+
+
 Figures = Callable[[Threshold], tuple[float | None, int]]
-"""A value that is not read from whole series, and from how many requests it is made."""
+"""A value that is not read from whole series, and from how many requests, or values of the
+target, it is made."""
 
 
 def evaluate(
     rules: list[Threshold], series: Mapping[Key, Series], figures: Figures | None = None
 ) -> list[Check]:
-    """Each rule against the series it matches; `figures` tells what windows hold."""
+    """Each rule against the series it matches; `figures` tells what windows and the target hold."""
     return [_evaluate(rule, series, figures) for rule in rules]
 
 
 def _evaluate(rule: Threshold, series: Mapping[Key, Series], figures: Figures | None) -> Check:
-    if rule.windowed:
+    if rule.windowed or rule.selector is not None:
         return Check(rule, *(figures(rule) if figures else (None, 0)))
     judged = Series.merged(one for key, one in series.items() if rule.matches(key))
     value = value_of(rule, judged) if judged.requests else None

@@ -119,11 +119,7 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     if final and not evidence.requests:
         reasons.append("no request was made; check host, tags and duration")
     if whole and evidence.requests:
-        reasons += [
-            f"the threshold {check.threshold.text} matched no request; check its name"
-            for check in evidence.checks
-            if check.value is None
-        ]
+        reasons += [_unmatched(check) for check in evidence.checks if check.value is None]
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
         reasons.append(f"lost without a last report: {names}; what they measured is missing")
@@ -138,6 +134,16 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
         by = " by SIGTERM" if evidence.terminated else ""
         reasons.append(f"cut short after {lasted} of {planned}{by}; let the run finish")
     return reasons
+
+
+def _unmatched(check: Check) -> str:
+    rule = check.threshold
+    if rule.selector is None:
+        return f"the threshold {rule.text} matched no request; check its name"
+    return (
+        f"the threshold {rule.text} had too few values of the target; check its name, and that "
+        "target_metrics names an address that answers"
+    )
 
 
 def _dropped(evidence: Evidence) -> list[str]:

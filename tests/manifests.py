@@ -4,25 +4,52 @@
 Locust does not know, a pod that would not be admitted.
 """
 
+import json
+import os
+import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from itertools import chain
 from typing import Any
 
+import click
 import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
+import pytest
 from locust.argument_parser import get_parser
 
 from gauntlet import options
+from gauntlet.cli import gauntlet
+from gauntlet.errors import GauntletError
+from gauntlet.k8s.manifests import ROLE
 
 Manifest = Mapping[str, Any]
+
+SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|JWT", re.IGNORECASE)
+"""What a variable or an option is called that carries a secret; `_FILE` names its file."""
+
+SECRETS_DIR = "/run/secrets/"
 
 VERSIONS = "1.31", kubernetes_validate.latest_version()
 DRAIN_S = 5
 """Seconds that reports take after the last request."""
 
 
+def kubectl() -> str:
+    """The command; GAUNTLET_REQUIRE_TOOLS=1 makes its lack a failure instead of a skip."""
+    found = shutil.which("kubectl")
+    if found is None and os.environ.get("GAUNTLET_REQUIRE_TOOLS") != "1":
+        pytest.skip("kubectl is not installed")
+    assert found is not None, "kubectl is not installed"
+    return found
+
+
 def faults(documents: Sequence[Manifest]) -> list[str]:
     """All mistakes in the manifests of one overlay."""
     pods = {_label(one): one["spec"]["template"] for one in documents if "template" in _spec(one)}
     found = [*_against_schemas(documents), *_services(documents, pods)]
+    found += [*_selectors(documents, pods), *_fleet(documents)]
     for name, pod in pods.items():
         found += [f"{name}: {mistake}" for mistake in _pod(pod["spec"], documents)]
     for one in documents:
@@ -43,10 +70,17 @@ def _spec(document: Manifest) -> Manifest:
 def _against_schemas(documents: Sequence[Manifest]) -> Iterator[str]:
     for document in documents:
         for version in VERSIONS:
-            try:
-                kubernetes_validate.validate(document, version, strict=True)
-            except kubernetes_validate.ValidationError as error:
-                yield f"{_label(document)}: Kubernetes {version}: {error.message}"
+            if mistake := _against_schema(json.dumps(document), version):
+                yield f"{_label(document)}: Kubernetes {version}: {mistake}"
+
+
+@cache
+def _against_schema(document: str, version: str) -> str | None:
+    try:
+        kubernetes_validate.validate(json.loads(document), version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return str(error.message)
+    return None
 
 
 def _services(documents: Sequence[Manifest], pods: Mapping[str, Manifest]) -> Iterator[str]:
@@ -59,6 +93,40 @@ def _services(documents: Sequence[Manifest], pods: Mapping[str, Manifest]) -> It
         for port in service["spec"]["ports"]:
             if port["targetPort"] not in ports:
                 yield f"{_label(service)}: no pod has the port {port['targetPort']}"
+
+
+def _selectors(documents: Sequence[Manifest], pods: Mapping[str, Manifest]) -> Iterator[str]:
+    """Policies and budgets that are about nobody, or about ports that nobody has."""
+    keys = {"NetworkPolicy": "podSelector", "PodDisruptionBudget": "selector"}
+    for one in (one for one in documents if one["kind"] in keys):
+        wanted = one["spec"][keys[one["kind"]]].get("matchLabels", {}).items()
+        chosen = [pod for pod in pods.values() if wanted <= pod["metadata"]["labels"].items()]
+        if not chosen:
+            yield f"{_label(one)}: its selector chooses no pod"
+        numbers = {
+            port["containerPort"]
+            for pod in chosen
+            for container in pod["spec"]["containers"]
+            for port in container.get("ports", ())
+        }
+        for rule in one["spec"].get("ingress", ()):
+            for port in rule.get("ports", ()):
+                if port["port"] not in numbers:
+                    yield f"{_label(one)}: no pod has the port {port['port']}"
+
+
+def _fleet(documents: Sequence[Manifest]) -> Iterator[str]:
+    """A master must wait for as many workers as its overlay starts."""
+    jobs = [one for one in documents if one["kind"] == "Job"]
+    roles = {one["metadata"].get("labels", {}).get(ROLE): one["spec"] for one in jobs}
+    if "worker" not in roles or "master" not in roles:
+        return
+    worker = roles["worker"]
+    if worker.get("completions") != worker.get("parallelism"):
+        yield "Job/locust-worker: its workers do not all run at once"
+    arguments = roles["master"]["template"]["spec"]["containers"][0]["args"]
+    if f"--expect-workers={worker.get('completions')}" not in arguments:
+        yield "Job/locust-master: waits for another number of workers than there are"
 
 
 def _ports(pod: Manifest) -> set[str]:
@@ -95,7 +163,11 @@ def _pod(pod: Manifest, documents: Sequence[Manifest]) -> Iterator[str]:
         yield from _probes(container)
         yield from _restricted(container)
         yield from _resources(container)
-        yield from _locust(container, pod, documents)
+        yield from _secrets(container, pod, documents)
+        if "command" in container:
+            yield from unknown_command(container["command"])
+        else:
+            yield from _locust(container, pod, documents)
 
 
 def _references(pod: Manifest) -> Iterator[tuple[str, str]]:
@@ -155,6 +227,44 @@ def _quantity(text: str) -> float:
     return float(text)
 
 
+def _secrets(container: Manifest, pod: Manifest, documents: Sequence[Manifest]) -> Iterator[str]:
+    """Secrets that `kubectl describe` or a list of processes would show, or that are nowhere."""
+    variables = dict(_variables(container, documents))
+    for variable in container.get("env", ()):
+        if "secretKeyRef" in variable.get("valueFrom", {}):
+            yield f"the secret {variable['name']} is a variable and no file"
+    for name in variables:
+        if SECRET.search(name) and not name.endswith("_FILE"):
+            yield f"the secret {name} is a variable and no file"
+    for argument in container.get("args", ()):
+        option = argument.partition("=")[0]
+        if SECRET.search(option) and not option.endswith("-file"):
+            yield f"the secret {option} is an argument and no file"
+    secret = {one["name"] for one in pod.get("volumes", ()) if "secret" in one}
+    mounts = [
+        one["mountPath"] + "/" for one in container.get("volumeMounts", ()) if one["name"] in secret
+    ]
+    for text in chain(variables.values(), container.get("args", ())):
+        path = text.partition("=")[2] or text
+        if path.startswith(SECRETS_DIR) and not path.startswith(tuple(mounts)):
+            yield f"no secret is mounted for {path}"
+
+
+def unknown_command(words: Sequence[str]) -> Iterator[str]:
+    """A line that the image cannot run: it has `gauntlet`, and modules of Python."""
+    if words[:2] == ["python", "-m"]:
+        if not words[2].startswith("gauntlet.") or find_spec(words[2]) is None:
+            yield f"Python has no module {words[2]}"
+        return
+    if words[0] != "gauntlet":
+        yield f"the image has no command {words[0]}"
+        return
+    try:
+        gauntlet.main([*words[1:], "--help"], prog_name="gauntlet", standalone_mode=False)
+    except (GauntletError, click.ClickException) as error:
+        yield f"{' '.join(words)}: {error}"
+
+
 def _locust(container: Manifest, pod: Manifest, documents: Sequence[Manifest]) -> Iterator[str]:
     variables = dict(_variables(container, documents))
     yield from unknown_variables(variables)
@@ -194,6 +304,7 @@ def unknown_options(arguments: Sequence[str]) -> Iterator[str]:
         yield f"Locust knows no option {argument}"
 
 
+@cache
 def _parser() -> Any:
     parser = get_parser(default_config_files=[])
     options.add(parser)

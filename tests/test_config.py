@@ -13,7 +13,7 @@ from gauntlet.systems import SYSTEMS
 
 PREDICT = SYSTEMS["predict"]
 PROFILES = "smoke, quick, standard, endurance, load, spike, stress"
-ENVIRONMENTS = "embedded, k8s, local, production"
+ENVIRONMENTS = "compose, embedded, k8s, local, production"
 Write = Callable[[str, str], Path]
 
 
@@ -126,6 +126,7 @@ def test_the_mix_of_predict_has_these_numbers() -> None:
     [
         ("embedded", "embedded", False),
         ("local", "http://localhost:8000", False),
+        ("compose", "http://predict:8000", False),
         ("k8s", "http://localhost:30080", False),
         ("production", "https://api.example.com", True),
     ],
@@ -135,15 +136,15 @@ def test_a_shipped_environment_has_this_target(name: str, address: str, protecte
     assert (environment.targets["predict"], environment.protected) == (address, protected)
 
 
-def test_there_are_four_environments() -> None:
-    assert config.environment_names() == ["embedded", "k8s", "local", "production"]
+def test_there_are_five_environments() -> None:
+    assert config.environment_names() == ["compose", "embedded", "k8s", "local", "production"]
 
 
 def test_all_that_is_shipped_is_right() -> None:
     checked, wrong = config.check_all()
     assert wrong == []
     assert set(checked) == {
-        *(f"environment {name}" for name in ("embedded", "k8s", "local", "production")),
+        *(f"environment {name}" for name in ENVIRONMENTS.split(", ")),
         "file_server matrix",
         *(f"{name} mix" for name in SYSTEMS),
         *(f"{name} profile {profile}" for name in SYSTEMS for profile in PROFILES.split(", ")),
@@ -182,7 +183,7 @@ def test_a_profile_of_a_system_alone_is_found_for_that_system(write: Write) -> N
 def test_a_mix_and_an_environment_of_ones_own_come_first(write: Write) -> None:
     write("environments/local.yaml", "description: d\ntargets: {predict: http://here:1}\n")
     assert config.load_environment("local").addresses() == ["http://here:1"]
-    assert config.environment_names() == ["embedded", "k8s", "local", "production"]
+    assert config.environment_names() == ["compose", "embedded", "k8s", "local", "production"]
     shipped = (config.roots()[-1] / "predict" / "mix.yaml").read_text()
     write("predict/mix.yaml", shipped.replace("health: 10", "health: 90"))
     mix = config.load_mix(PREDICT)

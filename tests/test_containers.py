@@ -1,7 +1,6 @@
-"""Image, compose file and manifests say nothing that leads nowhere; this needs no engine."""
+"""The manifests say nothing that leads nowhere; this needs no cluster."""
 
 import copy
-import os
 import re
 import shutil
 import subprocess
@@ -12,15 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
-from gauntlet.cli import gauntlet
-from gauntlet.config import load_environment
-from tests.manifests import Manifest, faults, unknown_options, unknown_variables
+from gauntlet.k8s import hold
+from tests.manifests import Manifest, faults, kubectl, unknown_options
 
 ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir())
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 # -- Kubernetes --------------------------------------------------------------------------------
@@ -28,12 +24,13 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 @cache
 def rendered(overlay: str) -> list[Manifest]:
-    """What `kubectl apply -k` would send; GAUNTLET_REQUIRE_TOOLS=1 makes no kubectl a failure."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None and os.environ.get("GAUNTLET_REQUIRE_TOOLS") != "1":
-        pytest.skip("kubectl is not installed")
-    assert kubectl is not None, "kubectl is not installed"
-    command = [kubectl, "kustomize", str(ROOT / "k8s" / "overlays" / overlay)]
+    """The manifests of an overlay."""
+    return kustomized(ROOT / "k8s" / "overlays" / overlay)
+
+
+def kustomized(folder: Path) -> list[Manifest]:
+    """What `kubectl apply -k` would send."""
+    command = [kubectl(), "kustomize", str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert made.returncode == 0, made.stderr
     return list(yaml.safe_load_all(made.stdout))
@@ -60,6 +57,11 @@ def _container(documents: list[Any]) -> Any:
 def _config(documents: list[Any]) -> Any:
     (found,) = (one for one in documents if one["kind"] == "ConfigMap")
     return found
+
+
+def _unmount(documents: list[Any], volume: str) -> None:
+    mounts = _container(documents)["volumeMounts"]
+    mounts[:] = [one for one in mounts if one["name"] != volume]
 
 
 PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
@@ -122,6 +124,60 @@ PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
         lambda all: _container(all)["securityContext"].update(readOnlyRootFilesystem=False),
         "may write to its root",
     ),
+    "a policy about nobody": (
+        lambda all: _of(all, "NetworkPolicy", "workers-reach-the-master")["spec"]["podSelector"][
+            "matchLabels"
+        ].update(app="mastr"),
+        "its selector chooses no pod",
+    ),
+    "a policy for a port that nobody has": (
+        lambda all: _of(all, "NetworkPolicy", "workers-reach-the-master")["spec"]["ingress"][0][
+            "ports"
+        ].append({"protocol": "TCP", "port": 5558}),
+        "no pod has the port 5558",
+    ),
+    "a budget about nobody": (
+        lambda all: _of(all, "PodDisruptionBudget", "locust-master")["spec"]["selector"][
+            "matchLabels"
+        ].update(app="load-test"),
+        "its selector chooses no pod",
+    ),
+    "more workers than the master waits for": (
+        lambda all: _of(all, "Job", "locust-worker")["spec"].update(completions=3, parallelism=3),
+        "waits for another number of workers",
+    ),
+    "workers that run one after the other": (
+        lambda all: _of(all, "Job", "locust-worker")["spec"].update(parallelism=1),
+        "do not all run at once",
+    ),
+    "a secret as a variable": (
+        lambda all: _container(all).update(
+            env=[{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+        ),
+        "the secret KEY is a variable",
+    ),
+    "a secret among the settings": (
+        lambda all: _config(all)["data"].update(TEST_USER_TOKEN="eyJ"),
+        "the secret TEST_USER_TOKEN is a variable",
+    ),
+    "a secret on the command line": (
+        lambda all: _container(all)["args"].append("--web-password=x"),
+        "the secret --web-password is an argument",
+    ),
+    "a token that is mounted nowhere": (
+        lambda all: _unmount(all, "token"),
+        "no secret is mounted for /run/secrets/load-test/jwt-token",
+    ),
+    "a command that the image has not": (
+        lambda all: _container(all).update(command=["gauntlet", "tarket"]),
+        "expected one of",
+    ),
+    "a module that there is not": (
+        lambda all: _master(all)["template"]["spec"]["containers"][1].update(
+            command=["python", "-m", "gauntlet.k8s.holt"]
+        ),
+        "no module gauntlet.k8s.holt",
+    ),
     "a limit of CPU": (
         lambda all: _container(all)["resources"]["limits"].update(cpu="1"),
         "a CPU limit",
@@ -132,7 +188,7 @@ PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_planted_fault_is_found(fault: str) -> None:
     plant, said = PLANTED[fault]
-    documents = copy.deepcopy(rendered("smoke-job"))
+    documents = copy.deepcopy(rendered("chater"))
     plant(documents)
     assert said in "\n".join(faults(documents))
 
@@ -142,81 +198,125 @@ def test_the_job_that_is_followed_is_there() -> None:
     assert master["metadata"]["namespace"] == "gauntlet"
 
 
-def test_chater_finds_its_token_as_a_file_and_its_address_in_an_environment() -> None:
-    documents = rendered("chater-job")
-    settings = _config(documents)["data"]
-    folder, _, _ = settings["TEST_USER_TOKEN_FILE"].rpartition("/")
-    for job in ("locust-master", "locust-worker"):
-        pod = _of(documents, "Job", job)["spec"]["template"]["spec"]
-        (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "token")
-        assert mount["mountPath"] == folder and mount["readOnly"]
-    assert "TEST_USER_TOKEN" not in settings
-    locustfile = settings["LOCUST_LOCUSTFILE"].removeprefix("/home/locust/")
-    assert (ROOT / "locustfiles" / locustfile).is_file()
-    assert "chater" in load_environment(settings["LOCUST_ENVIRONMENT"]).targets
+@pytest.mark.parametrize("component", ["prometheus", "reference-target"])
+def test_a_component_adds_no_faults(component: str, tmp_path: Path) -> None:
+    lay_out(ROOT / "k8s", tmp_path, component)
+    assert faults(kustomized(tmp_path / "overlays" / "own")) == []
 
 
-# -- the image ---------------------------------------------------------------------------------
-
-
-def test_the_image_runs_as_a_number_without_a_shell() -> None:
-    assert re.search(r"^USER \d+:\d+$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r'^ENTRYPOINT \["locust"\]$', DOCKERFILE, re.MULTILINE)
-
-
-def test_the_image_knows_its_variables_and_has_its_locustfile() -> None:
-    names = dict.fromkeys(re.findall(r"\b(LOCUST_\w+)=", DOCKERFILE), "")
-    assert names and list(unknown_variables(names)) == []
-    (locustfile,) = re.findall(r"LOCUST_LOCUSTFILE=/home/locust/(\S+)", DOCKERFILE)
-    assert (ROOT / "locustfiles" / locustfile).is_file()
-
-
-def test_all_that_the_image_installs_is_locked_with_hashes() -> None:
-    for command in re.findall(r"pip install (.*?)(?: \\)?$", DOCKERFILE, re.MULTILINE):
-        own = command.endswith(".whl")
-        assert own or "--require-hashes" in command, command
-
-
-def test_what_the_build_copies_is_let_in() -> None:
-    let_in = {
-        line.removeprefix("!")
-        for line in (ROOT / ".dockerignore").read_text().splitlines()
-        if line.startswith("!")
+def lay_out(k8s: Path, folder: Path, *components: str) -> None:
+    """A copy of k8s/ with the overlay `own`: smoke-job and components."""
+    shutil.copytree(k8s, folder, dirs_exist_ok=True)
+    own = folder / "overlays" / "own"
+    own.mkdir()
+    content = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "gauntlet",
+        "resources": ["../smoke-job"],
+        "components": [f"../../components/{name}" for name in components],
     }
-    built = yaml.safe_load(
-        re.findall(r"^include = (\[.*\])$", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[0]
+    (own / "kustomization.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_prometheus_finds_the_port_that_is_served(tmp_path: Path) -> None:
+    lay_out(ROOT / "k8s", tmp_path, "prometheus")
+    documents = kustomized(tmp_path / "overlays" / "own")
+    (number,) = (
+        port["containerPort"]
+        for port in _container(documents)["ports"]
+        if port["name"] == "metrics"
     )
-    wanted = {one.strip("/") for one in built} | {"pyproject.toml"}
-    wanted |= set(re.findall(r"(\S+\.lock)", DOCKERFILE))
-    assert wanted == let_in
-    assert all((ROOT / one).exists() for one in let_in)
+    assert _config(documents)["data"]["LOCUST_METRICS_PORT"] == str(number)
+    annotations = _master(documents)["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(number)
+    monitor = yaml.safe_load((ROOT / "k8s/components/prometheus/pod-monitor.yaml").read_text())
+    chosen = monitor["spec"]["selector"]["matchLabels"].items()
+    assert chosen <= _master(documents)["template"]["metadata"]["labels"].items()
+    assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == "metrics"
 
 
-# -- compose -----------------------------------------------------------------------------------
+def test_chater_keeps_the_names_of_the_originals() -> None:
+    whole, alone = rendered("chater"), rendered("chater-job")
+    for documents in (whole, alone):
+        data = _config(documents)["data"]
+        assert data["TARGET_HOST"] == "http://chater-ui.chater-ui.svc.cluster.local:5000"
+        assert data["TEST_USER_EMAIL"] == "loadtest@example.com"
+        (secret,) = {
+            volume["secret"]["secretName"]
+            for job in documents
+            if job["kind"] == "Job"
+            for volume in job["spec"]["template"]["spec"]["volumes"]
+            if "secret" in volume
+        }
+        assert secret == "load-test-secrets"
+        locustfile = data["LOCUST_LOCUSTFILE"].removeprefix("/home/locust/")
+        assert (ROOT / "locustfiles" / locustfile).is_file()
+    assert {one["metadata"]["name"] for one in whole if one["kind"] == "Job"} == {
+        "locust-master",
+        "locust-worker",
+    }
+    assert _of(whole, "Job", "locust-worker")["spec"]["parallelism"] == 5
+    (job,) = (one for one in alone if one["kind"] == "Job")
+    assert job["metadata"]["name"] == "load-test"
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[1:4] == ["--users=50", "--spawn-rate=5", "--run-time=5m"]
 
-SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+def test_the_page_asks_for_a_password_from_a_secret() -> None:
+    deployment = _of(rendered("web-ui"), "Deployment", "locust-master")["spec"]
+    assert deployment["strategy"] == {"type": "Recreate"}
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert "--web-login" in container["args"]
+    assert "--web-password-file=/run/secrets/load-test/web-password" in container["args"]
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_a_service_says_nothing_that_is_unknown(name: str) -> None:
-    service = SERVICES[name]
-    assert list(unknown_variables(service.get("environment", {}))) == []
-    if "entrypoint" in service:
-        line = [*service["entrypoint"], *service["command"]][1:]
-        assert CliRunner().invoke(gauntlet, [*line, "--help"]).exit_code == 0
-    else:
-        assert list(unknown_options(service["command"])) == []
-    assert service["cap_drop"] == ["ALL"] and service["read_only"]
+def test_results_of_endurance_lie_on_a_claim() -> None:
+    documents = rendered("endurance")
+    claim = _of(documents, "PersistentVolumeClaim", "load-test-results")["metadata"]["name"]
+    volumes = _master(documents)["template"]["spec"]["volumes"]
+    assert {"name": "results", "persistentVolumeClaim": {"claimName": claim}} in volumes
 
 
-def test_the_page_is_on_the_loopback_address_and_nothing_else_is_outside() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert ports == ["127.0.0.1:8089:8089"]
+def test_the_job_of_one_file_is_smoke_job() -> None:
+    text = (ROOT / "k8s" / "stress-test-job.yaml").read_text()
+    assert list(yaml.safe_load_all(text)) == rendered("smoke-job"), "make manifests"
 
 
-def test_every_address_in_compose_is_that_of_a_service() -> None:
-    master, worker = SERVICES["master"], SERVICES["worker"]
-    host = re.sub(r"^http://(\w+):\d+$", r"\1", master["environment"]["LOCUST_HOST"])
-    assert {host, worker["command"][-1]} <= set(SERVICES)
-    port = master["environment"]["LOCUST_HOST"].rpartition(":")[2]
-    assert SERVICES["target"]["command"][-1] == port
+def test_what_is_typed_in_a_cluster_is_about_what_is_there() -> None:
+    text = (ROOT / "docs" / "kubernetes.md").read_text()
+    lines = "\n".join(re.findall(r"^kubectl -n gauntlet .*$", text, re.MULTILINE))
+    documents = rendered("smoke-job")
+    pod = _master(documents)["template"]
+    assert set(re.findall(r"job/(\S+)", lines)) == {"locust-master"}
+    assert set(re.findall(r"-l app=(\S+)", lines)) == {pod["metadata"]["labels"]["app"]}
+    (name,) = set(re.findall(r" -c (\S+)", lines))
+    (helper,) = (one for one in pod["spec"]["containers"] if one["name"] == name)
+    assert helper["command"][3] == "/results"
+    assert f"/results/{hold.COPIED}" in lines
+    (service,) = re.findall(r"service/(\S+) (\d+)", lines)
+    ports = _of(rendered("web-ui"), "Service", service[0])["spec"]["ports"]
+    assert [str(port["port"]) for port in ports] == [service[1]]
+    (secret,) = re.findall(r"create secret generic (\S+)", lines)
+    keys = set(re.findall(r"--from-file=([\w-]+)=", lines))
+    mounted = {
+        (volume["secret"]["secretName"], item["key"])
+        for overlay in ("chater", "web-ui")
+        for one in rendered(overlay)
+        for volume in _spec_of_pod(one).get("volumes", ())
+        if "secret" in volume
+        for item in volume["secret"]["items"]
+    }
+    assert {(secret, key) for key in keys} == mounted
+
+
+def _spec_of_pod(document: Manifest) -> Any:
+    return document.get("spec", {}).get("template", {}).get("spec", {})
+
+
+def test_the_operators_options_are_known() -> None:
+    test = yaml.safe_load((ROOT / "k8s/operator/locust-test.yaml").read_text())
+    assert (test["apiVersion"], test["kind"]) == ("locust.io/v1", "LocustTest")
+    assert list(unknown_options(test["spec"]["args"].split())) == []
+    locustfile = Path(test["spec"]["locustfile"])
+    assert (ROOT / "locustfiles" / locustfile.name).is_file()

@@ -51,6 +51,7 @@ SHORTER = (
     ("-u 10 -r 2 -t 3m", "-u 4 -r 4 -t 3s"),
     ("-u 30 -r 3 -t 10m", "-u 4 -r 4 -t 3s"),
     ("-u 10 -r 10 -t 5m", "-u 4 -r 4 -t 3s"),
+    ("capacity predict", "capacity predict --from 3 --to 3 --repeats 1 --step 3s --settle 2s"),
     ("--port 5000", "--port 0"),
     ("-t 5s", "-t 3s"),
     ("< 2s", "< 60s"),
@@ -58,6 +59,7 @@ SHORTER = (
     ("--port 8000", "--port 0"),
     ("--port 8001", "--port 0"),
     ("--base-port 7000", "--base-port 0"),
+    ("--metrics-port 9646", "--metrics-port 0"),
 )
 FILE_SERVER = "127.0.0.1:7000"
 """The address in the documents at which a reader has a file server."""
@@ -81,24 +83,78 @@ ELSEWHERE = {
     f"pip install 'dist/locust_gauntlet-{gauntlet.__version__}-py3-none-any.whl[targets]'": (
         "tests/test_wheel.py::test_gauntlet_run_works_in_an_empty_folder"
     ),
-    "docker build -t gauntlet .": (
-        "tests/test_containers.py::test_all_that_the_image_installs_is_locked_with_hashes"
-    ),
-    "docker run -p 127.0.0.1:8089:8089 gauntlet": (
-        "tests/test_containers.py::test_the_image_knows_its_variables_and_has_its_locustfile"
-    ),
-    "docker compose up --scale worker=4": (
-        "tests/test_containers.py::test_a_service_says_nothing_that_is_unknown"
+    **{
+        command: f"tests/docker/test_docker.py::{test}"
+        for command, test in {
+            "docker build -t gauntlet .": "test_the_image_is_a_drop_in_for_locusts",
+            "docker run -p 127.0.0.1:8089:8089 gauntlet": (
+                "test_the_page_of_a_container_runs_a_profile_and_obeys_docker_stop"
+            ),
+            "docker compose up --scale worker=4": (
+                "test_up_alone_gives_a_page_that_has_its_workers"
+            ),
+            "docker compose run --rm --use-aliases headless": (
+                "test_a_headless_run_counts_what_its_target_counts"
+            ),
+            "docker compose run --rm --no-deps -T --entrypoint tar headless -cC /results . "
+            "> results.tar": "test_a_headless_run_counts_what_its_target_counts",
+            "docker compose --profile '*' down --volumes": (
+                "test_a_headless_run_counts_what_its_target_counts"
+            ),
+            "make test-docker": "test_the_image_is_a_drop_in_for_locusts",
+        }.items()
+    },
+    **{
+        f"LOCUSTFILE={file}.py docker compose --profile {name} up": (
+            "tests/test_compose.py::test_the_documents_name_each_systems_locustfile"
+        )
+        for name, file in {
+            "walrus": "walrus_blobs",
+            "chater": "chater_flows",
+            "image-cloud": "image_cloud_roundtrip",
+            "file-server": "file_server_mix",
+        }.items()
+    },
+    "docker compose --profile metrics up": (
+        "tests/test_compose.py::test_pages_are_on_the_loopback_address_and_nothing_else_is_outside"
     ),
     "kubectl apply -k k8s/overlays/smoke-job": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
     ),
-    "kubectl apply -k k8s/overlays/chater-job": (
+    "kubectl apply -k k8s/overlays/web-ui": (
         "tests/test_containers.py::test_an_overlay_has_no_faults"
+    ),
+    "kubectl apply -f k8s/stress-test-job.yaml": (
+        "tests/test_containers.py::test_the_job_of_one_file_is_smoke_job"
+    ),
+    "kubectl apply -f k8s/operator/locust-test.yaml": (
+        "tests/test_containers.py::test_the_operators_options_are_known"
     ),
     "kubectl -n gauntlet logs --follow job/locust-master": (
         "tests/test_containers.py::test_the_job_that_is_followed_is_there"
     ),
+    **{
+        f"kubectl -n gauntlet {command}": (
+            "tests/test_containers.py::test_what_is_typed_in_a_cluster_is_about_what_is_there"
+        )
+        for command in (
+            "exec job/locust-master -c reports -- tar -C /results -cf - . | tar -xf -",
+            "exec job/locust-master -c reports -- touch /results/.copied",
+            "describe pod -l app=locust-master",
+            "create secret generic load-test-secrets --from-file=jwt-token=/dev/stdin "
+            "--from-file=web-password=password.txt",
+            "port-forward service/locust-web 8089",
+        )
+    },
+    "gauntlet k8s run --overlay smoke-job --workers 2": (
+        "tests/cluster/kubernetes.py::test_a_run_passes_and_its_reports_come_home"
+    ),
+    **{
+        f"gauntlet k8s run --overlay {name}": (
+            "tests/test_containers.py::test_chater_keeps_the_names_of_the_originals"
+        )
+        for name in ("chater", "chater-job")
+    },
     **{
         f"gauntlet {command}": (
             "tests/e2e/test_image_cloud.py::test_the_whole_of_the_originals_flow"
@@ -259,10 +315,14 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("users", "shapes"):
+        for name in ("users", "shapes", "k8s"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+        for name in (
+            "Makefile",
+            "pyproject.toml",
+            *(path.name for path in ROOT.glob("requirements*.lock")),
+        ):
             (folder / name).symlink_to(ROOT / name)
         for name in ("locustfiles", "profiles"):
             shutil.copytree(ROOT / name, folder / name)
@@ -710,6 +770,7 @@ def test_every_dependency_has_its_reason() -> None:
         *project["project"]["dependencies"],
         *chain.from_iterable(project["project"]["optional-dependencies"].values()),
         *project["dependency-groups"]["dev"],
+        *project["dependency-groups"]["security"],
     ]
     names = {re.split(r"[<>=\[; ]", one)[0] for one in wanted}
     reasons = table(DESIGN, "Dependencies")
@@ -743,7 +804,7 @@ def test_a_mistake_is_told_as_the_document_says(
     [rule for row in table(PROFILES, "Thresholds") for rule in re.findall(r"`([^`]+)`", row[2])],
 )
 def test_an_example_of_a_threshold_is_one(rule: str) -> None:
-    assert thresholds.parse(rule).metric == rule.split()[0]
+    assert thresholds.parse(rule).text == rule
 
 
 # -- every document ----------------------------------------------------------------------------

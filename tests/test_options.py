@@ -49,6 +49,7 @@ DEFAULTS = Options(
     seed=None,
     total_iterations=None,
     wait=None,
+    target_metrics=None,
 )
 
 
@@ -88,6 +89,30 @@ def test_without_any_option_these_are_the_defaults(parse: Parse) -> None:
         ),
         pytest.param(["--wait", "0.1s-0.5s"], {}, "wait", Interval(low=0.1, high=0.5), id="a wait"),
         pytest.param(["--wait", "original"], {}, "wait", "original", id="the original wait"),
+        pytest.param(
+            ["--metrics-port", "0"], {}, "metrics", ("127.0.0.1", 0), id="figures on any port"
+        ),
+        pytest.param(
+            ["--metrics-host", "0.0.0.0"],
+            {"LOCUST_METRICS_PORT": "9646"},
+            "metrics",
+            ("0.0.0.0", 9646),
+            id="figures for all",
+        ),
+        pytest.param(
+            [],
+            {"LOCUST_METRICS_PORT": "", "LOCUST_METRICS_HOST": ""},
+            "metrics",
+            None,
+            id="empty variables",
+        ),
+        pytest.param(
+            ["--web-login"],
+            {"LOCUST_WEB_PASSWORD_FILE": "/p"},
+            "web_password",
+            "/p",
+            id="a password",
+        ),
     ],
 )
 def test_an_option_is_read_from_the_command_line_or_its_variable(
@@ -184,6 +209,16 @@ WAIT = '--wait: expected an interval such as "0.1s-0.5s"'
             id="an exact mix of no number",
         ),
         pytest.param(["--wait", "5"], [f"{WAIT}, got '5'"], id="a wait without unit"),
+        pytest.param(
+            ["--metrics-port", "65536"],
+            ["--metrics-port: expected a whole number from 0 to 65535, got '65536'"],
+            id="a port that is none",
+        ),
+        pytest.param(
+            ["--web-password-file", "/p"],
+            ["--web-password-file: expected --web-login with it, got none"],
+            id="a password for nobody",
+        ),
         pytest.param(["--wait", "2s-1s"], [f"{WAIT}, got '2s-1s'"], id="a wait backwards"),
         pytest.param(
             [

@@ -1,6 +1,7 @@
-"""One Locust process of a matrix: it runs its share of a cell's clients, cell after cell.
+"""The Locust process of a matrix that runs a cell's clients, cell after cell.
 
     python -m gauntlet.matrix.client          started by the matrix, not by hand
+    python -m gauntlet.matrix.fleet           the same for a master with workers
 
 It reads JSON objects from standard input, a line each: the sizes of the uploads first, then an
 order per cell. It answers `ready` when all users of the order stand at the start, runs them at the
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
@@ -33,7 +34,12 @@ MEGABYTE = 1024 * 1024
 class Order:
     """A cell as it was ordered, and what has become of its clients."""
 
-    def __init__(self, content: dict[str, Any], pool: FilePool) -> None:
+    def __init__(
+        self,
+        content: dict[str, Any],
+        pool: FilePool,
+        stand: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self.operation: str = content["operation"]
         self.size = content["volume"] * MEGABYTE
         self.name = content["name"]
@@ -43,7 +49,14 @@ class Order:
         self.pool = pool
         self.go, self.done = Event(), Event()
         self.at_start = 0
+        self._stand = stand
         self.results: list[dict[str, Any]] = []
+
+    def take_place(self) -> int:
+        """A user stands at the start; its number."""
+        self.at_start += 1
+        self._stand(self.at_start)
+        return self.at_start - 1
 
     def run(self, number: int) -> None:
         """One client: the operation once, timed from the connect to the verified result."""
@@ -96,7 +109,7 @@ class Client(User):
     def once(self) -> None:
         """Wait for the start, do the operation once, and rest until the cell is over."""
         order = type(self).order
-        number, order.at_start = order.at_start, order.at_start + 1
+        number = order.take_place()
         order.go.wait()
         order.run(number)
         Event().wait()
@@ -104,8 +117,7 @@ class Client(User):
 
 def main() -> None:
     """Serve orders until standard input ends."""
-    lines: Queue[bytes] = Queue()
-    gevent.spawn(_read, lines)
+    lines = read_lines()
     environment = Environment(user_classes=[Client])
     runner = environment.create_local_runner()
     pool = FilePool.make([int(size) for size in json.loads(lines.get())], seed=os.getpid())
@@ -115,17 +127,24 @@ def main() -> None:
         runner.start(users, spawn_rate=users)
         while order.at_start < users:
             gevent.sleep(0.002)
-        _say("ready")
+        say("ready")
         lines.get()  # go
         order.go.set()
         order.done.wait()
         runner.stop()
-        _say(json.dumps(order.results))
+        say(json.dumps(order.results))
 
 
 def _orders(lines: "Queue[bytes]", pool: FilePool) -> Iterator[Order]:
     while True:
         yield Order(json.loads(lines.get()), pool)
+
+
+def read_lines() -> "Queue[bytes]":
+    """The lines of standard input as they come; the process ends with it."""
+    lines: Queue[bytes] = Queue()
+    gevent.spawn(_read, lines)
+    return lines
 
 
 def _read(lines: "Queue[bytes]") -> None:
@@ -135,7 +154,8 @@ def _read(lines: "Queue[bytes]") -> None:
     os._exit(0)  # the matrix is gone, whatever is under way here
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write a line for the matrix."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -78,7 +78,7 @@ def file_server(
     """The TCP file server: mode, operation, volume, client pool and server pool.
 
     Each client does the operation once. Clients of the mode thread are users in one process, those
-    of the mode process share as many Locust processes as there are cores.
+    of the mode process share as many workers of a Locust master as there are cores.
     """
     from gauntlet.matrix import report
 
@@ -220,7 +220,9 @@ def _tell_plan(
         console.print("clients, mode thread: users in one Locust process")
     if "process" in axes.modes:
         most = max(processes_of(cell) for cell in planned if cell.mode == "process")
-        console.print(f"clients, mode process: users shared by up to {most} Locust processes")
+        console.print(
+            f"clients, mode process: users shared by up to {most} workers of a Locust master"
+        )
     if address is not None:
         console.print(f"server: {address[0]}:{address[1]}, whatever its pools are")
     elif "process" in axes.modes:

@@ -117,26 +117,26 @@ class Clients:
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sizes = list(sizes)
-        self._children: list[_Child] = []
+        self._children: dict[str, _Child] = {}
 
-    def run(self, processes: int, order: dict[str, Any], addresses: Sequence[Any]) -> list[Any]:
-        """Run a client for every address, spread over so many processes; what became of each."""
-        while len(self._children) < processes:
-            child = _Child("a Locust process", "gauntlet.matrix.client")
-            self._children.append(child)
+    def run(self, mode: str, order: dict[str, Any], addresses: Sequence[Any]) -> list[Any]:
+        """Run a client for every address; what became of each.
+
+        In the mode thread one process runs them all, in the mode process a master's workers do.
+        """
+        child = self._children.get(mode)
+        if child is None:
+            module = "gauntlet.matrix.client" if mode == "thread" else "gauntlet.matrix.fleet"
+            child = self._children[mode] = _Child("a Locust process", module)
             child.say(json.dumps(self._sizes))
-        children = self._children[:processes]
-        for at, child in enumerate(children):
-            child.say(json.dumps({**order, "addresses": addresses[at::processes]}))
-        for child in children:
-            if child.line(START_S) != "ready":
-                raise Broken("a Locust process: expected the word ready, got another")
-        for child in children:
-            child.say("go")
-        within = order["limit"] + GRACE_S
-        return [one for child in children for one in json.loads(child.line(within))]
+        child.say(json.dumps({**order, "addresses": addresses}))
+        if child.line(START_S) != "ready":
+            raise Broken("a Locust process: expected the word ready, got another")
+        child.say("go")
+        found: list[Any] = json.loads(child.line(order["limit"] + GRACE_S))
+        return found
 
     def end(self) -> None:
         """End them all."""
-        for child in self._children:
+        for child in self._children.values():
             child.end()

@@ -106,7 +106,7 @@ class Result:
 
 
 def processes_of(cell: Cell) -> int:
-    """How many Locust processes share a cell's clients."""
+    """How many Locust processes share a cell's clients: one, or so many workers of a master."""
     if cell.mode == "thread":
         return 1
     return min(cell.client_pool, len(os.sched_getaffinity(0)))
@@ -132,7 +132,7 @@ def run_cell(cell: Cell, bench: Bench) -> Result:
             "limit": bench.limit,
         }
         addresses = [places[at % len(places)] for at in range(cell.client_pool)]
-        found = bench.clients.run(processes_of(cell), order, addresses)
+        found = bench.clients.run(cell.mode, order, addresses)
     finally:
         if target is not None:
             served = target.end()

@@ -296,8 +296,26 @@ def percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, fl
         return dict.fromkeys(quantiles, 0.0)
     ranks = {one: math.ceil(Fraction(str(one)) * total / 100) for one in quantiles}
     shares = {one: 100 * rank / total for one, rank in ranks.items()}
-    found = as_histogram(counts).get_percentile_to_value_dict(list(shares.values()))
+    histogram = as_histogram(_condensed(counts, ranks.values()))
+    found = histogram.get_percentile_to_value_dict(list(shares.values()))
     return {one: float(found[share]) for one, share in shares.items()}
+
+
+def _condensed(counts: Counts, ranks: Iterable[int]) -> Counts:
+    """Counts in a few slots that have the same values at these ranks.
+
+    Filling a histogram with thousands of slots costs 20 ms, in which no user moves.
+    """
+    slots = np.fromiter(counts, np.int64, len(counts))
+    order = np.argsort(slots)
+    sums = np.cumsum(np.fromiter(counts.values(), np.int64, len(counts))[order])
+    slots = slots[order]
+    kept: Counts = {}
+    before = 0
+    for at in sorted({int(np.searchsorted(sums, rank)) for rank in ranks} | {len(slots) - 1}):
+        kept[int(slots[at])] = int(sums[at]) - before
+        before = int(sums[at])
+    return kept
 
 
 def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:

@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from gauntlet.targets._file_connection import Faults, Limits
-from gauntlet.targets._options import duration_option, options, seeded, share_option, text_option
+from gauntlet.targets._options import (
+    duration_option,
+    metrics_port,
+    options,
+    seeded,
+    share_option,
+    text_option,
+)
 from gauntlet.targets.file_server import MOST_WORKERS, FileServerSettings, run
 
 _LARGEST_MB = 100_000
@@ -66,6 +73,7 @@ file_server_options = options(
         metavar="DIR",
         help="Folder to serve. Default: one for the while, in memory if there is room.",
     ),
+    metrics_port,
     _bytes("--upload-limit", Limits.upload, "Longest upload."),
     _bytes("--line-limit", Limits.line, "Longest line."),
     duration_option(
@@ -99,7 +107,7 @@ file_server_options = options(
 def launch_file_server(given: dict[str, Any]) -> None:
     """Serve with what the options gave."""
     limits = Limits(given.pop("upload_limit"), given.pop("line_limit"), given.pop("idle_s"))
-    exit_with_parent = given.pop("exit_with_parent")
+    exit_with_parent, metrics = given.pop("exit_with_parent"), given.pop("metrics_port")
     settings = FileServerSettings(
         **{name: given.pop(name) for name in FileServerSettings.__dataclass_fields__}
     )
@@ -108,4 +116,4 @@ def launch_file_server(given: dict[str, Any]) -> None:
     last = settings.base_port + settings.pool - 1
     if settings.base_port and settings.mode == "process" and last > 65535:
         raise click.UsageError("--base-port, --pool: expected ports up to 65535, got more")
-    run(settings, limits, Faults(**given), exit_with_parent)
+    run(settings, limits, Faults(**given), exit_with_parent, metrics)

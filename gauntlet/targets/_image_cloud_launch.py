@@ -5,12 +5,15 @@ import ipaddress
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gauntlet.errors import UsageError
 from gauntlet.targets._image_cloud_settings import NodeFaults, NodeSettings
-from gauntlet.targets.image_cloud import Node
-from gauntlet.targets.serve import Site, serve
+from gauntlet.targets.image_cloud import Node, cells
+from gauntlet.targets.serve import MetricsPort, Site, serve
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 _FAULTS = (
     "lost_requests",
@@ -31,6 +34,7 @@ def launch(options: dict[str, Any]) -> None:
     """Run the nodes until told to stop. Raises UsageError."""
     host, port, count = options.pop("host"), options.pop("port"), options.pop("nodes")
     exit_with_parent, remote = options.pop("exit_with_parent"), options.pop("allow_remote")
+    metrics_port, done = options.pop("metrics_port"), cells(count)
     family, address = _resolved(host, remote)
     late_s, late_share = options.pop("late_failure")
     faults = NodeFaults(
@@ -52,12 +56,15 @@ def launch(options: dict[str, Any]) -> None:
             Site(
                 f"udp://{_shown(one.getsockname())}",
                 one,
-                partial(_life, one, settings, number, peers),
+                partial(_life, one, settings, number, peers, done),
                 expendable=True,
             )
             for number, one in enumerate(sockets, 1)
         ]
-        serve(sites, exit_with_parent=exit_with_parent)
+        metrics = None
+        if metrics_port is not None:
+            metrics = MetricsPort(host, metrics_port, partial(_families, done))
+        serve(sites, exit_with_parent=exit_with_parent, metrics=metrics)
 
 
 def _life(
@@ -65,10 +72,19 @@ def _life(
     settings: NodeSettings,
     number: int,
     peers: list[Any],
+    done: memoryview,
     _: int,
     up: Callable[[], None],
 ) -> None:
-    Node(sock, settings, number, peers).serve(up)
+    Node(sock, settings, number, peers, done).serve(up)
+
+
+def _families(done: memoryview) -> list["Metric"]:
+    """What Prometheus is told: pictures encrypted or decrypted, by node."""
+    from gauntlet.targets.metrics import counter
+
+    by_node: dict[tuple[str, ...], int] = {(str(at),): count for at, count in enumerate(done, 1)}
+    return [counter("image_cloud_pictures", "Pictures worked on", ("node",), by_node)]
 
 
 def _resolved(host: str, remote: bool) -> tuple[int, str]:

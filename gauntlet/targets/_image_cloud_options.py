@@ -2,7 +2,13 @@
 
 import click
 
-from gauntlet.targets._options import duration_option, options, share_option, text_option
+from gauntlet.targets._options import (
+    duration_option,
+    metrics_port,
+    options,
+    share_option,
+    text_option,
+)
 from gauntlet.targets.faults import parse_share
 from gauntlet.units import parse_duration
 
@@ -48,6 +54,7 @@ image_cloud_options = options(
         help="Allow a --host that others can reach. Whoever can forge an address could have "
         "large answers sent there.",
     ),
+    metrics_port,
     duration_option("--pacing", "pacing_s", default="10ms", help="Pause between two datagrams."),
     duration_option(
         "--relay-timeout", "relay_timeout_s", default="30s", help="Wait for another node."

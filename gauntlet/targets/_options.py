@@ -82,6 +82,15 @@ def serving(port: int) -> Callable[[Command], Command]:
     )
 
 
+metrics_port = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Tell Prometheus of itself at this TCP port, /metrics; 0 lets the kernel choose. "
+    "Default: not at all.",
+)
+"""Of targets that speak no HTTP; the others tell it at their own port."""
+
 seeded = click.option("--seed", default=0, help="Seed of all draws, a whole number.")
 
 http_faults = options(

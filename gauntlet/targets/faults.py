@@ -176,9 +176,14 @@ async def _spoil_body(message: Message, fate: Fate, send: Send) -> Message:
 
 async def answer_json(send: Send, status: int, body: bytes) -> None:
     """Answer without reading the request; the server throws an unread body away by itself."""
+    await answer(send, status, body, "application/json")
+
+
+async def answer(send: Send, status: int, body: bytes, content_type: str) -> None:
+    """Answer with a body of any type, without reading the request."""
     headers = [
         (b"content-length", str(len(body)).encode()),
-        (b"content-type", b"application/json"),
+        (b"content-type", content_type.encode()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

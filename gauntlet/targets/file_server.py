@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gauntlet.targets import serve
 from gauntlet.targets._file_connection import Connection, Faults, Limits, Row
 from gauntlet.targets._file_store import Store, folder_of
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 MOST_WORKERS = 1000
 
@@ -40,7 +43,11 @@ class FileServerSettings:
 
 
 def run(
-    settings: FileServerSettings, limits: Limits, faults: Faults, exit_with_parent: bool
+    settings: FileServerSettings,
+    limits: Limits,
+    faults: Faults,
+    exit_with_parent: bool,
+    metrics_port: int | None = None,
 ) -> None:
     """Serve until told to stop; then say what each worker served."""
     cells = memoryview(mmap.mmap(-1, 8 * Row.WIDTH * settings.pool)).cast("Q")
@@ -48,7 +55,11 @@ def run(
     with folder_of(settings.storage, settings.populate) as folder:
         try:
             sites = _sites(settings, _Shop(folder, rows, limits, faults))
-            serve.serve(sites, exit_with_parent=exit_with_parent)
+            metrics = None
+            if metrics_port is not None:
+                families = partial(_families, rows)
+                metrics = serve.MetricsPort(settings.host, metrics_port, families)
+            serve.serve(sites, exit_with_parent=exit_with_parent, metrics=metrics)
         finally:
             for number, row in enumerate(rows, start=1):
                 connections, served, failed = row.numbers()
@@ -92,6 +103,18 @@ def _sites(settings: FileServerSettings, shop: _Shop) -> list[serve.Site]:
     return [
         serve.Site(_address(one), one, partial(_process, [one], shop, number))
         for number, one in enumerate(listeners)
+    ]
+
+
+def _families(rows: list[Row]) -> list["Metric"]:
+    """What Prometheus is told, over all workers."""
+    from gauntlet.targets.metrics import counter
+
+    connections, served, failed = map(sum, zip(*(row.numbers() for row in rows), strict=True))
+    outcomes: dict[tuple[str, ...], int] = {("served",): served, ("failed",): failed}
+    return [
+        counter("file_server_connections", "Connections", (), {(): connections}),
+        counter("file_server_operations", "Operations done", ("status",), outcomes),
     ]
 
 

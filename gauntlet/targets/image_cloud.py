@@ -6,6 +6,7 @@ same way back. Format A is the original's to the bit. What nobody can parse is a
 silence, as there; sessions and stored pictures, which no tester uses, are left out.
 """
 
+import mmap
 import random
 import socket
 import sys
@@ -36,12 +37,26 @@ NO_COORDINATOR = "Coordinator did not respond"
 NO_NODE = "Selected node did not respond"
 
 
+def cells(count: int) -> memoryview:
+    """A number for each node in memory that all processes share."""
+    return memoryview(mmap.mmap(-1, 8 * count)).cast("Q")
+
+
 class Node:
-    """Node `number` (from 1) of a cluster, whose addresses are known from the start."""
+    """Node `number` (from 1) of a cluster, whose addresses are known from the start.
+
+    It counts the pictures that it worked on in its cell of `done`.
+    """
 
     def __init__(
-        self, sock: socket.socket, settings: NodeSettings, number: int, peers: Sequence[Address]
+        self,
+        sock: socket.socket,
+        settings: NodeSettings,
+        number: int,
+        peers: Sequence[Address],
+        done: memoryview,
     ) -> None:
+        self._done = done
         faults = settings.faults
         if faults.nodes and number not in faults.nodes:
             faults = NodeFaults()
@@ -238,6 +253,7 @@ class Node:
         with self._lock:
             self._cluster.load += change
             self._cluster.processed += change < 0
+            self._done[self._number - 1] = self._cluster.processed
 
     # -- the cluster -----------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ process outlives it: workers are told to end, have GRACE_S seconds for answers u
 are killed then. Without parent they are killed at once, as nobody waits for their answers, and
 if the supervisor itself is killed, they see that and end.
 
-Every HTTP site answers `GET /__count` with what it answered: see `counts`.
+Every HTTP site answers `GET /__count` with what it answered: see `counts`. Other targets may tell
+it at a `MetricsPort`; then a line `metrics ADDRESS` follows.
 
 Workers are forked, so the calling process must have no threads and no gevent patches.
 """
@@ -41,6 +42,7 @@ from gauntlet.targets.counts import Counts
 from gauntlet.targets.faults import Deliberate, Faults, FaultyApp, strikes_all
 
 if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
     from starlette.types import ASGIApp, Scope
     from uvicorn import Server
 
@@ -71,6 +73,17 @@ class Site:
     workers: int = 1
     expendable: bool = False
     """Whether the target goes on without it, as a cluster does without one of its nodes."""
+
+
+class MetricsPort(NamedTuple):
+    """Where a target that speaks no HTTP tells Prometheus of itself; port 0: the kernel's choice.
+
+    `families` makes what it tells besides the figures of its worker processes.
+    """
+
+    host: str
+    port: int
+    families: Callable[[], Sequence[Metric]]
 
 
 def require_http(what: str) -> None:
@@ -135,7 +148,9 @@ def http_site(
     return Site(address, listener, work, workers)
 
 
-def serve(sites: Sequence[Site], *, exit_with_parent: bool = False) -> None:
+def serve(
+    sites: Sequence[Site], *, exit_with_parent: bool = False, metrics: MetricsPort | None = None
+) -> None:
     """Run all workers of all sites until told to stop.
 
     Raises WorkerDied if one ends before; the others are ended then, too.
@@ -155,12 +170,29 @@ def serve(sites: Sequence[Site], *, exit_with_parent: bool = False) -> None:
             if _all_up(workers, reader, stops):
                 for site in sites:
                     print(f"ready {site.address}", flush=True)
+                if metrics is not None:
+                    _tell_metrics(metrics, workers)
                 _wait(workers, stops, expendable=expendable)
         except _ParentGone:
             for worker in workers:
                 worker.kill()
         finally:
             _end(workers)
+
+
+def _tell_metrics(port: MetricsPort, workers: Sequence[ForkProcess]) -> None:
+    """From here on: all workers are forked, so this process may have a thread."""
+    from gauntlet.targets.metrics import metrics_thread, text
+
+    pids = [worker.pid for worker in workers if worker.pid]
+    try:
+        address = metrics_thread(port.host, port.port, lambda: text(pids, *port.families()))
+    except OSError as error:
+        raise UsageError(
+            f"--metrics-port: expected a free port of this machine, got {port.port} "
+            f"({(error.strerror or str(error)).lower()})"
+        ) from error
+    print(f"metrics {address}", flush=True)
 
 
 class _ParentGone(Exception):

@@ -221,7 +221,22 @@ def refusals(visitor: Visitor) -> None:
     seen["status"] = visitor.page.locator("header").inner_text()
 
 
-SCENARIOS = {"profile": profile, "refusals": refusals}
+def stopped(visitor: Visitor) -> None:
+    """Pick `smoke`, see requests of every kind, and stop it."""
+    visitor.open()
+    visitor.pick("smoke")
+    visitor.start()
+    expect(visitor.page.locator("tbody tr")).to_have_count(5, timeout=DEADLINE_MS)
+    visitor.seen["statistics"] = visitor.table()
+    visitor.photograph("1-statistics")
+    visitor.button("Stop").click()
+    expect(visitor.button("New")).to_be_visible(timeout=DEADLINE_MS)
+    visitor.turn_to("Gauntlet")
+    visitor.seen["ended"] = visitor.table()
+    visitor.photograph("2-stopped")
+
+
+SCENARIOS = {"profile": profile, "refusals": refusals, "stopped": stopped}
 
 
 @contextmanager

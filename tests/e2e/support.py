@@ -249,13 +249,13 @@ class Lab:
 
     def cluster(self, workers: int, *options: str) -> list[Process]:
         """Start a master and its workers as processes of their own; the master is the first."""
-        bound, at = _meeting_point()
+        bound, at = meeting_point()
         master = self.headless("--master", *bound, "--expect-workers", str(workers), *options)
         return [master, *(self.locust("--worker", *at) for _ in range(workers))]
 
     def forked(self, *options: str) -> Process:
         """Start a master that makes its two workers itself."""
-        bound, at = _meeting_point()
+        bound, at = meeting_point()
         return self.headless("--processes", "2", *bound, *at, *options)
 
     def target(self, *options: str) -> Target:
@@ -325,7 +325,7 @@ def free_port() -> int:
         return port
 
 
-def _meeting_point() -> tuple[list[str], list[str]]:
+def meeting_point() -> tuple[list[str], list[str]]:
     """Where a master and its workers meet: the master's options and those of a worker."""
     port, host = str(free_port()), "127.0.0.1"
     bound = ["--master-bind-host", host, "--master-bind-port", port]

@@ -1,0 +1,1 @@
+"""The run's figures for Prometheus, told where runs are judged: `--metrics-port`."""

@@ -1,0 +1,68 @@
+"""`gauntlet capacity` against reference targets: a known limit, one that melts, and Ctrl-C."""
+
+import csv
+import json
+import signal
+import sys
+from typing import Any
+
+import pytest
+
+from tests.e2e.support import Lab, Process, read_record
+
+pytestmark = pytest.mark.e2e
+SECONDS = 0.06
+"""What a prediction takes; one at a time, so that the target can do about 16 in a second."""
+PIXELS = 64 * 48
+QUICK = ["--wait", "0s", "--tags", "predict", "--results-dir", "results"]
+
+
+def capacity(lab: Lab, *options: str) -> Process:
+    command = [sys.executable, "-m", "gauntlet", "capacity", "predict"]
+    return lab.start(*command, *QUICK, *options)
+
+
+def table(lab: Lab) -> list[dict[str, str]]:
+    [path] = (lab.folder / "results").glob("*-predict-capacity/capacity.csv")
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_a_known_limit_is_found(lab: Lab) -> None:
+    target = lab.target("--service-time", f"{SECONDS / PIXELS * 1e6:.3f}s")
+    search = ["--from", "14", "--precision", "20%", "--repeats", "2"]
+    times = ["--step", "4s", "--settle", "1s"]
+    rule = ["--threshold", "p90 < 600ms", "--url", target.address]
+    process = capacity(lab, *search, *times, *rule, "--json")
+    process.wait_for("step 4")
+    ended = process.end()
+    assert ended.code == 0, ended.errors
+    found: dict[str, Any] = json.loads(ended.output)
+    assert found["load"] == pytest.approx(1 / SECONDS, rel=0.17), ended.errors
+    assert found["load"] < found["broke"] <= 28
+    assert (found["held"], found["tried"], found["at_least"]) == (2, 2, False)
+    assert found["because"].startswith("p90 < 600ms in measure broke: ")
+    assert [float(row["load"]) for row in table(lab)] == [one["load"] for one in found["steps"]]
+    assert all((lab.folder / one["folder"] / "run.json").is_file() for one in found["steps"])
+
+
+def test_a_target_that_melts_is_let_alone_at_once(lab: Lab) -> None:
+    target = lab.target("--fault-5xx", "100%")
+    rule = ["--threshold", "p95 < 30s", "--url", target.address]
+    process = capacity(lab, "--users", "--from", "1", "--step", "50s", "--settle", "0s", *rule)
+    ended = process.end()
+    assert ended.code == 3, ended.errors
+    assert "Capacity: no load held, not even 1 user: fail_ratio < 0.5 over 3s abort" in ended.output
+    [row] = table(lab)
+    assert (row["load"], row["melted"]) == ("1.0", "True")
+    assert read_record(lab.folder / row["folder"])["duration"] < 25
+
+
+def test_ctrl_c_leaves_the_table_of_what_was_done(lab: Lab) -> None:
+    search = ["--users", "--from", "1", "--step", "2s", "--settle", "1s"]
+    process = capacity(lab, *search, "--threshold", "p95 < 60s")  # with an embedded target
+    process.wait_for("step 2")
+    process.press_ctrl_c()
+    ended = process.end()
+    assert ended.code == 128 + signal.SIGINT
+    assert "Interrupted" in ended.output and "at least 1 user" in ended.output
+    assert [row["verdict"] for row in table(lab)] == ["PASS"]

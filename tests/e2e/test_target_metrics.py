@@ -1,0 +1,87 @@
+"""What the target tells of itself is scraped during the run and judged by rules."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.support import Lab
+
+pytestmark = pytest.mark.e2e
+MEMORY = "process_resident_memory_bytes"
+
+
+@contextmanager
+def leaking(per_scrape: int) -> Iterator[str]:
+    """A place that tells of a memory which grows with each scrape, and no health at all."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        told = 0
+
+        def do_GET(self) -> None:
+            Handler.told += per_scrape
+            body = f"{MEMORY} {10**9 + Handler.told}\n".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_embedded_target_is_scraped_without_asking(lab: Lab) -> None:
+    holds = (
+        f'target("{MEMORY}").max < 10GB',
+        'target("http_requests_total*").rate >= 0 in steady',
+    )
+    phases = [
+        {"name": "ramp", "duration": "1s", "users": 2},
+        {"name": "steady", "duration": "4s", "users": 2},
+    ]
+    lab.profile(thresholds=holds, duration="5s", phases=phases)
+    ended = lab.run("--load-profile", "tiny")
+    assert (ended.code, lab.verdict) == (0, "PASS"), lab.reasons
+    told = {one["name"]: one["points"] for one in lab.record["target_metrics"]}
+    assert 'http_requests_total{endpoint="/health",status="2xx"}' in told
+    times = [t for t, _ in told[MEMORY]]
+    assert 2 <= len(times) <= 7 and times[0] < 1 and times == sorted(times)
+    assert "target metrics" not in ended.errors
+
+
+def test_a_leak_breaks_its_rule_and_a_rule_without_values_spoils_the_run(lab: Lab) -> None:
+    target = lab.target()
+    with leaking(per_scrape=10**6) as url:
+        lab.write(
+            "profiles/environments/mine.yaml",
+            {
+                "description": "Ours",
+                "targets": {"predict": target.address},
+                "target_metrics": {"predict": url},
+            },
+        )
+        rule = f'target("{MEMORY}").slope < 1MB/min'
+        lab.profile(thresholds=[rule], duration="5s")
+        ended = lab.run("--load-profile", "tiny", "--environment", "mine")
+    assert (ended.code, lab.verdict) == (3, "FAIL"), lab.reasons
+    [result] = lab.record["thresholds"]
+    assert 0.5e6 < result["value"] < 2e6, "a megabyte with each scrape, one a second"
+    assert "MB/min" in result["shown"]
+
+    options = ["-u", "1", "-t", "2s", "--environment", "mine", "--results-dir", "again"]
+    ended = lab.run(*options, "--threshold", rule)  # the place is gone
+    assert ended.code == 4
+    assert f"the threshold {rule} had too few values of the target" in ended.output
+    assert ended.errors.count("target metrics:") == 1
