@@ -83,6 +83,7 @@ class Plan:
     mix: Model | None
     preflight: Sequence[str]
     addresses: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1.0
     metrics: Mapping[str, str] = field(default_factory=dict)
     """Where the target tells Prometheus of itself, by name where there are several."""
 
@@ -318,6 +319,7 @@ class Run:
             python=platform.python_version(),
             system=plan.system,
             profile=plan.profile_name,
+            scale=plan.scale,
             environment=plan.environment,
             target=plan.target,
             addresses=dict(plan.addresses),
