@@ -6,7 +6,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 .PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
 .PHONY: e2e-1 e2e-2
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
-.PHONY: bench-file-matrix
+.PHONY: bench-file-matrix bench-open
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,9 @@ bench-files: setup  ## MB/s and memory of the file server's client and target ne
 
 bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
 	$(BIN)/python -m benchmarks.file_matrix
+
+bench-open: setup  ## CPU per arrival of the open model, and how late arrivals begin
+	$(BIN)/python -m benchmarks.open_model
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

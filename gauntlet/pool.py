@@ -81,6 +81,7 @@ class Pool:
         self._most = most
         self.stopped = False
         self._posts: dict[type[User], Post] = {}
+        self._chosen: Sequence[type[User]] = ()
         self._spare_locusts_stops()
 
     # -- what users do ---------------------------------------------------------------------------
@@ -214,11 +215,14 @@ class Pool:
 
     def _kinds(self) -> Sequence[type[User]]:
         """Classes that serve arrivals: all but those of a fixed number, if there are others."""
+        if self._chosen:
+            return self._chosen
         classes = self._runner.user_classes
-        if isinstance(self._runner, WorkerRunner) and self._runner.target_user_classes_count:
+        if isinstance(self._runner, WorkerRunner):  # it knows when Locust has told it
             picked = self._runner.target_user_classes_count
             classes = [kind for kind in classes if kind.__name__ in picked]
-        return [kind for kind in classes if not kind.fixed_count] or classes
+        self._chosen = [kind for kind in classes if not kind.fixed_count] or classes
+        return self._chosen or self._runner.user_classes
 
     def _present(self) -> list[type[User]]:
         return [type(one.args[0]) for one in self._runner.user_greenlets if one.args]
