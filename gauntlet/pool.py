@@ -101,7 +101,9 @@ class Pool:
         finally:
             post.parked -= 1
         if due is _LEAVE:
-            raise StopUser
+            if self._surplus(post.kind):
+                raise StopUser
+            due = None
         if user._state == LOCUST_STATE_STOPPING:
             if due is not None:
                 post.arrivals.put(due)
@@ -123,7 +125,7 @@ class Pool:
         if self.is_open or post is None or not post.leaving:
             return False
         post.leaving -= 1
-        return True
+        return self._surplus(post.kind) > 0  # Locust may have stopped some since
 
     # -- what the schedule does ------------------------------------------------------------------
 
@@ -155,10 +157,9 @@ class Pool:
         if not self.is_open or self.stopped:
             return
         self.is_open = False
-        wanted, present = self._runner.target_user_classes_count, Counter(self._present())
         for kind, post in self._posts.items():
             self._drop_rest(post)
-            surplus = max(present[kind] - wanted.get(kind.__name__, 0), 0)
+            surplus = self._surplus(kind)
             at_once = min(surplus, post.parked)
             post.leaving = surplus - at_once
             for place in range(post.parked):
@@ -224,8 +225,11 @@ class Pool:
         self._chosen = [kind for kind in classes if not kind.fixed_count] or classes
         return self._chosen or self._runner.user_classes
 
-    def _present(self) -> list[type[User]]:
-        return [type(one.args[0]) for one in self._runner.user_greenlets if one.args]
+    def _surplus(self, kind: type[User]) -> int:
+        """Users of a class beyond those that Locust asked for."""
+        present = [one for one in self._runner.user_greenlets if one.args]
+        count = sum(type(one.args[0]) is kind for one in present)
+        return max(count - self._runner.target_user_classes_count.get(kind.__name__, 0), 0)
 
     def _spare_locusts_stops(self) -> None:
         """Let Locust stop nobody while arrivals are served, unless it ends the load."""
