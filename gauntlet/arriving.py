@@ -210,7 +210,7 @@ class Arriving:
 
     def _stop(self, **_: Any) -> None:
         if self.pool is not None:
-            self.pool.stop()
+            self.pool.stop(self._wanted())
             self._change.set()
 
     # -- a worker's messages ---------------------------------------------------------------------

@@ -165,13 +165,16 @@ class Pool:
             for place in range(post.parked):
                 post.arrivals.put(_LEAVE if place < at_once else None)
 
-    def stop(self) -> None:
-        """The load ends: what waits is dropped; users who are done begin nothing any more."""
+    def stop(self, wanted: bool = True) -> None:
+        """The load ends: what waits and is `wanted` is dropped; users begin nothing any more."""
         if self.stopped:
             return
         self.stopped = self.is_open = True
+        dropped = self.dropped
         for post in self._posts.values():
             self._drop_rest(post)
+        if not wanted:
+            self.dropped = dropped
 
     def take_counts(self) -> dict[int, int]:
         """Counts of lateness since the last time."""
