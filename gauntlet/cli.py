@@ -169,7 +169,7 @@ def bench(
         _shown(scaffold.find_locustfile(chosen.locustfile)),
         users,
         requests or (users * 10 if given else 100),
-        [rule.text for rule in rules],
+        [rule.text for rule in rules if not (rule.phase or rule.inner)],  # it has no phases
         [*options, *locust_options],
     )
     _say(line, chosen, url, err=as_json)

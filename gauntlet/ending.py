@@ -90,6 +90,8 @@ class Ending:
         run = self._judge.run
         if run is not None and run.ended:
             return None  # its judgement comes first
+        if run is not None:
+            run.terminated = number == signal.SIGTERM
         begun = run is not None or self._judge.record is not None
         if begun or (self._connected and self._environment.web_ui is not None):
             return KeyboardInterrupt()

@@ -31,6 +31,7 @@ from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.phases import Phases
 from gauntlet.preparing import Preparing
+from gauntlet.pulse import Pulse
 from gauntlet.systems import System
 from gauntlet.systems import system as find_system
 from gauntlet.worker import Worker
@@ -134,7 +135,8 @@ class Suite:
         arriving = Arriving(environment, recorder, lambda: iterations.wanted)
         tasks.pass_through(iterations, arriving)
         preparing = Preparing(environment, self._make_payloads)
-        return Instruments(recorder, extras, phases, iterations, arriving, preparing)
+        pulse = Pulse(environment)
+        return Instruments(recorder, extras, phases, iterations, arriving, preparing, pulse)
 
     def _number(self, **_: Any) -> None:
         """Give the run a number that goes to the workers: what comes late is told apart by it."""
@@ -147,6 +149,7 @@ class Suite:
             self._judge.hold()
         self._instruments.recorder.clear()
         self._instruments.extras.clear()
+        self._instruments.pulse.clear()
         if self._judge is not None:
             self._judge.begin()
         else:

@@ -14,6 +14,7 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, LocalRunner, MasterRunn
 from gauntlet import tasks
 from gauntlet.iterations import Budget, Gate, deck
 from gauntlet.measure.recorder import RUN
+from gauntlet.stopping import end_load
 from gauntlet.verdict import Tally
 
 WANT = "gauntlet_want"
@@ -176,19 +177,7 @@ class Iterations:
         if self._ended:
             return
         self._ended = True
-        # In a greenlet of its own: the one that got here may be a user, or hear the workers.
-        gevent.spawn(self._stop)
-
-    def _stop(self) -> None:
-        runner, web_ui = self._environment.runner, self._environment.web_ui
-        assert runner is not None
-        if self._parsed.headless:
-            runner.quit()
-            return
-        if web_ui is not None and web_ui._swarm_greenlet is not None:
-            # As the page's stop button does: a ramp that goes on would start users again.
-            web_ui._swarm_greenlet.kill()
-        runner.stop()
+        gevent.spawn(end_load, self._environment)
 
     # -- the process that runs users -------------------------------------------------------------
 

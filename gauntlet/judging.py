@@ -25,6 +25,7 @@ from gauntlet.phases import Phases
 from gauntlet.planning import Planner
 from gauntlet.preflight import preflight
 from gauntlet.preparing import Preparing
+from gauntlet.pulse import Pulse
 from gauntlet.report import console, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
@@ -42,6 +43,7 @@ class Instruments:
     iterations: Iterations
     arriving: Arriving
     preparing: Preparing
+    pulse: Pulse
 
 
 class Judge:
@@ -108,6 +110,7 @@ class Judge:
             self._ledger,
             parts.iterations,
             parts.extras,
+            parts.pulse,
             parts.arriving,
         )
         if isinstance(self._environment.runner, MasterRunner):

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from gauntlet import curves, thresholds, units
+from gauntlet import curves, rules, thresholds, units
 from gauntlet.arrivals import Distribution, Schedule, scheduled
 from gauntlet.text import counted, nearest, shown
 
@@ -185,6 +185,8 @@ class Profile(Model):
         for index, name in enumerate(names):
             if name in names[:index]:
                 yield f"phases[{index}].name: expected a name of its own, got {name!r} again"
+        for index, mistake in rules.mistakes(self.thresholds, self.curve):
+            yield f"thresholds[{index}]: {mistake}"
         if self.arrivals is not None and self.phases:
             yield "arrivals: expected no such key beside phases, got one"
         if not self.counts_users:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from locust.env import Environment
 
-from gauntlet import config, options
+from gauntlet import config, options, rules
 from gauntlet.addresses import Target, check_address, check_form, joined, resolve, targets
 from gauntlet.arrivals import Schedule, steady
 from gauntlet.embedded import EmbeddedTarget
@@ -80,11 +80,13 @@ class Planner:
 
     def rules(self) -> list[Threshold]:
         """The profile's thresholds with those given by hand over them."""
-        profile = self.shape.plan if self.shape else None
-        return override(list(profile.thresholds) if profile else [], list(self.options.rules))
+        profile, given = self.shape.plan if self.shape else None, list(self.options.rules)
+        found = override(list(profile.thresholds) if profile else [], given)
+        return rules.settled(found, profile.curve if profile else ())
 
     def aim(self, host: str | None) -> str | None:
         """Take up the address that load will go to, `host` or the target's; refuse a wrong one."""
+        self._check_rules()
         address, addresses = self._given(host)
         protected = self.options.allow_protected
         self._look_at(
@@ -206,6 +208,14 @@ class Planner:
             for tag in tags or ()
             if tag not in known
         ]
+        if mistakes:
+            raise UsageError(mistakes)
+
+    def _check_rules(self) -> None:
+        """Refuse rules given by hand about phases that the run does not have."""
+        curve = self.shape.plan.curve if self.shape else ()
+        found = rules.mistakes(self.options.rules, curve)
+        mistakes = [f"--threshold: {mistake}" for _, mistake in found]
         if mistakes:
             raise UsageError(mistakes)
 

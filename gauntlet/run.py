@@ -3,9 +3,10 @@
 It lives where runs are judged: in a single process or on the master.
 """
 
+import math
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,10 @@ from pathlib import Path
 import gevent
 import locust
 from locust.env import Environment
+from locust.runners import LocalRunner
 
 import gauntlet
+from gauntlet import curves
 from gauntlet.arriving import Arriving
 from gauntlet.books import Count
 from gauntlet.extras import Extras
@@ -23,7 +26,9 @@ from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
 from gauntlet.models import Model, Profile
+from gauntlet.pulse import Pulse
 from gauntlet.report import files, progress
+from gauntlet.report.diagnosis import diagnose
 from gauntlet.report.record import (
     Failure,
     Fleet,
@@ -32,6 +37,7 @@ from gauntlet.report.record import (
     RunRecord,
     Statistics,
     arrivals,
+    health,
     histograms,
     outcome,
     slices,
@@ -39,13 +45,21 @@ from gauntlet.report.record import (
     table,
     threshold_result,
 )
+from gauntlet.stopping import end_load
 from gauntlet.thresholds import Check, Threshold, evaluate
-from gauntlet.verdict import Evidence, Judgement, Tally, judge, naming_servers
+from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
+from gauntlet.vitals import Following
+from gauntlet.windows import Span, Windows
 
 EARLY_S = 1.0
 """A run that ends by less than this before its plan is whole: the curve ticks once a second."""
 TEXTS = 500
 """Most failure texts and most exception texts kept."""
+
+LAG_S = 2.0
+"""How old a second is when all that ended in it is counted, in a single process."""
+FLEET_LAG_S = 6.0
+"""The same on a master: workers report every three seconds."""
 
 TIMELINE = 3600
 """Most moments kept; a longer run keeps every second, then every fourth … of them."""
@@ -100,6 +114,7 @@ class Run:
         ledger: Ledger | None,
         iterations: Iterations,
         extras: Extras | None = None,
+        pulse: Pulse | None = None,
         arriving: Arriving | None = None,
     ) -> None:
         self.plan = plan
@@ -112,7 +127,16 @@ class Run:
         self._begun, self._began = time.perf_counter(), time.time()
         self._started = datetime.now(UTC)
         self._timeline = Timeline()
+        self._pulse = pulse or Pulse(environment)
+        self._curve = list(plan.profile.curve) if plan.profile else []
+        self._following = Following(self._curve)
+        self._windows = recorder.watcher = Windows(plan.rules, self._span)
+        self._aborted: tuple[Check, float] | None = None
+        self.terminated = False
+        """Whether SIGTERM ends it."""
         self.ended = False
+        self._waits = plan.profile is not None
+        """Whether the load has yet to begin."""
         self._lasted: float | None = None
         self.folder: Path = files.new_folder(
             plan.results, self._started, plan.system, plan.profile_name
@@ -124,12 +148,29 @@ class Run:
 
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
+        self._waits = False
         if self.plan.profile is not None:
             self._begun, self._began = time.perf_counter(), time.time()
 
     def checks(self) -> list[Check]:
-        """Every rule against what is measured so far."""
-        return evaluate(list(self.plan.rules), self._recorder.series)
+        """Every rule against what is measured so far; one that ended the run as it was then."""
+        found = evaluate(list(self.plan.rules), self._recorder.series, self._figure)
+        broken = self._aborted[0] if self._aborted else None
+        return [broken if broken and one.threshold == broken.threshold else one for one in found]
+
+    def _figure(self, rule: Threshold) -> tuple[float | None, int]:
+        """The value of a windowed rule, and from how many requests it is made."""
+        alone = isinstance(self._environment.runner, LocalRunner)
+        lag = LAG_S if alone else FLEET_LAG_S
+        return self._windows.figure(rule, time.time() - lag, self.ended)
+
+    def _span(self, rule: Threshold) -> Span:
+        """From when to when the phase goes that a rule judges, or the load."""
+        ends = math.inf if self._lasted is None else self._lasted
+        phase = next((one for one in curves.stretches(self._curve) if one.name == rule.phase), None)
+        if phase is None:
+            return Span(self._began, self._began + ends)
+        return Span(self._began + phase.start, self._began + min(phase.end, ends))
 
     def judgement(self, final: bool = False) -> Judgement:
         """The verdict so far, or the final one."""
@@ -172,11 +213,33 @@ class Run:
             planned=planned,
             lasted=lasted,
             cut_short=stopped_early and planned is not None and lasted < planned - EARLY_S,
+            terminated=self.terminated,
+            aborted=Abort(self._aborted[0].threshold.text, self._aborted[1])
+            if self._aborted
+            else None,
+            troubles=tuple(self._troubles()),
             lost_workers=self._ledger.lost if self._ledger and lasted else (),
             iterations=self._iterations.tally(),
             arrivals=self._arrivals(),
             tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
         )
+
+    def _troubles(self) -> Iterator[str]:
+        """What those that make the load say against the measurement."""
+        yield from self._pulse.vitals.findings()
+        if not (self._ledger and self._ledger.lost) and self._iterations.tally() is None:
+            yield from self._following.findings()
+
+    def _abort_if_broken(self, t: float) -> None:
+        """End the run where a rule is broken that may end it by now."""
+        rules = [rule for rule in self.plan.rules if rule.abort is not None and t >= rule.abort]
+        if not rules or self._lasted is not None or self._aborted:
+            return
+        for check in evaluate(rules, self._recorder.series, self._figure):
+            if check.value is not None and not check.held:
+                self._aborted = check, t
+                gevent.spawn(end_load, self._environment)
+                return
 
     def _arrivals(self) -> Count | None:
         """What came of the arrivals so far, where the run is open."""
@@ -193,6 +256,9 @@ class Run:
             while True:
                 moment = self.moment()
                 self._timeline.add(moment)
+                if self._lasted is None and not self._waits:
+                    self._following.note(moment.t, moment.users)
+                    self._abort_if_broken(moment.t)
                 if shown:
                     tally = self._iterations.tally()
                     plan = self.plan
@@ -209,12 +275,15 @@ class Run:
     def moment(self) -> Moment:
         """Users, requests and failures right now."""
         every = self._recorder.series.values()
+        t = round(time.perf_counter() - self._begun, 3)
         arrivals = self._arrivals() or Count()
         return Moment(
-            t=round(time.perf_counter() - self._begun, 3),
+            t=t,
             users=self._environment.runner.user_count if self._environment.runner else 0,
             requests=sum(series.requests for series in every),
             failures=sum(series.failures for series in every),
+            wanted=self._following.wanted(t),
+            cpu=self._pulse.vitals.latest,
             waiting=arrivals.waiting,
             dropped=arrivals.dropped + arrivals.missing,
         )
@@ -227,7 +296,7 @@ class Run:
         )
         assert runner is not None and options is not None
         series, count = self._recorder.series, self._arrivals()
-        return RunRecord(
+        record = RunRecord(
             gauntlet=gauntlet.__version__,
             locust=locust.__version__,
             python=platform.python_version(),
@@ -259,6 +328,7 @@ class Run:
             endpoints=table(series, "name", "method"),
             servers=table(series, "server"),
             phases=table(series, "phase"),
+            phase_endpoints=table(series, "phase", "name", "method"),
             sections=tuple(self._extras.sections()),
             histograms=histograms(series),
             failures=tuple(
@@ -273,8 +343,10 @@ class Run:
             preflight=tuple(plan.preflight),
             timeline=tuple(self._timeline.moments),
             slices=slices(self._recorder.slices, self._began),
+            health=health(self._pulse.vitals),
             arrivals=None if count is None else arrivals(count),
         )
+        return record.model_copy(update={"diagnosis": diagnose(record)})
 
 
 def _iterations(tally: Tally | None) -> IterationCount | None:

@@ -1,6 +1,7 @@
 """Thresholds: one rule each, parsed once, evaluated against series. Pure.
 
-    threshold := metric [ "(" '"' glob '"' ")" ] op value
+    threshold := metric [ "(" '"' glob '"' ")" ] op value [ clauses ]
+               | 'recovers("' threshold '")' op duration [ clauses ]
     metric    := "fail_ratio" | "rps" | "requests" | "failures" | "avg" | "min" | "max"
                | "p" digits [ "." digits ]
                | "service_avg" | "service_max" | "service_p" digits [ "." digits ]
@@ -9,18 +10,28 @@
                | ratio for fail_ratio  1%, 0.01
                | rate for rps          10/s, 10
                | count for the rest    100
+    clauses   := [ "in" phase ] [ "over" duration ] [ "abort" [ "after" duration ] ]
 
-    p95("/predict*") < 2s       fail_ratio <= 1%       rps >= 10/s
+    p95("/predict*") < 2s       fail_ratio <= 1%       rps >= 10/s in steady
+    p95 < 2s in steady over 10s                        fail_ratio < 50% abort after 30s
+    recovers("p95 < 2s") < 30s
 
 In a glob only `*` is special. It is matched against the statistics name and against
 `METHOD name`; the rule judges all that match as one. Without a glob it judges the whole run.
+
+`recovers` is the time from the end of the spike, or from the start of the phase that `in` names,
+until the inner rule holds in a sliding window (its `over`, else 10s) and keeps holding. Globs of
+the inner rule stand in single quotes. The clauses are those of `gauntlet.clauses`; windows are
+judged by `gauntlet.windows`.
 """
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from gauntlet import clauses
 from gauntlet.measure.series import Key, Series
 from gauntlet.text import nearest, shown
 from gauntlet.units import format_duration, parse_duration, parse_number, parse_ratio
@@ -38,6 +49,8 @@ _COMPARE = {
 
 Kind = Literal["time", "ratio", "rate", "count"]
 
+RECOVERS = "recovers"
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -51,11 +64,24 @@ class Threshold:
     glob: str | None
     op: str
     limit: float
+    phase: str | None = None
+    over: int | None = None
+    """Seconds of its windows."""
+    abort: float | None = None
+    """Second of the run from which breaking it ends the run."""
+    inner: "Threshold | None" = None
+    """The rule that has to hold again, of `recovers`."""
 
     @property
-    def subject(self) -> tuple[str, str | None]:
+    def subject(self) -> tuple[object, ...]:
         """What the rule is about; a rule given by hand replaces a profile's of the same subject."""
-        return self.metric, self.glob
+        glob = self.inner.subject if self.inner else self.glob
+        return self.metric, glob, self.phase, self.over
+
+    @property
+    def windowed(self) -> bool:
+        """Whether windows of time are judged, not the whole run or phase at once."""
+        return self.over is not None or self.inner is not None
 
     @property
     def kind(self) -> Kind:
@@ -65,11 +91,13 @@ class Threshold:
     @property
     def quantile(self) -> float | None:
         """The percentile it reads (0 to 100); None for another metric."""
-        match = _PERCENTILE.fullmatch(self.metric)
+        match = _PERCENTILE.fullmatch(self.inner.metric if self.inner else self.metric)
         return float(match[2]) if match else None
 
     def matches(self, key: Key) -> bool:
         """Whether a series is one of those that the rule judges."""
+        if self.phase is not None and key.phase != self.phase:
+            return False
         if self.glob is None:
             return True
         pattern = ".*".join(map(re.escape, self.glob.split("*")))
@@ -78,6 +106,8 @@ class Threshold:
 
     def show(self, value: float) -> str:
         """A value of this metric as people read it; in full where it would look like the limit."""
+        if math.isinf(value):
+            return "not recovered"
         text, limit = self._show(value), self._show(self.limit)
         return self._show_all(value) if text == limit and value != self.limit else text
 
@@ -110,8 +140,7 @@ class Check:
     @property
     def held(self) -> bool:
         """Whether the rule matched something and held."""
-        rule = self.threshold
-        return self.value is not None and _COMPARE[rule.op](self.value, rule.limit)
+        return self.value is not None and holds(self.threshold, self.value)
 
     @property
     def margin(self) -> float | None:
@@ -120,7 +149,7 @@ class Check:
         None without a value, and at a limit of 0, which has no shares.
         """
         limit = self.threshold.limit
-        if self.value is None or not limit:
+        if self.value is None or not limit or math.isinf(self.value):
             return None
         share = (limit - self.value) / limit
         return -share if self.threshold.op.startswith(">") else share
@@ -128,23 +157,45 @@ class Check:
 
 def parse(text: object) -> Threshold:
     """The rule that `text` says; ValueError with what was expected where it says none."""
+    body, found = clauses.split(text) if isinstance(text, str) else (text, clauses.Clauses())
+    rule = _parse_body(body)
+    if rule.inner and found.over:
+        raise ValueError(f"expected the window in the inner rule, got {shown(text)}")
+    return replace(
+        rule, text=f"{rule.text}{found}", phase=found.phase, over=found.over, abort=found.abort
+    )
+
+
+def _parse_body(text: object) -> Threshold:
     match = _RULE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         example = "a threshold such as 'p95(\"/predict*\") < 2s'"
         raise ValueError(f"expected {example}, got {shown(text)}")
     metric, glob, op, value = match.groups()
+    if metric == RECOVERS:
+        return _parse_recovery(glob, op, value)
     percentile = _PERCENTILE.fullmatch(metric)
     if percentile:
-        metric = (
-            f"{percentile[1] or ''}p{float(percentile[2]):.12g}"  # p95.0 is about what p95 is about
-        )
+        # p95.0 is about what p95 is about
+        metric = f"{percentile[1] or ''}p{float(percentile[2]):.12g}"
     elif metric not in METRICS + SERVICE_METRICS:
         percentiles = "p50", "p95", "p99", "service_p50", "service_p95", "service_p99"
-        hint = nearest(metric, [*METRICS, *percentiles, *SERVICE_METRICS])
+        hint = nearest(metric, [*METRICS, *percentiles, *SERVICE_METRICS, RECOVERS])
         raise ValueError(f"expected a metric ({', '.join(METRICS)}, pNN), got {metric!r}{hint}")
     limit = _parse_limit(metric, value)
     subject = metric if glob is None else f'{metric}("{glob}")'
     return Threshold(f"{subject} {op} {' '.join(value.split())}", metric, glob, op, limit)
+
+
+def _parse_recovery(rule: str | None, op: str, value: str) -> Threshold:
+    inner = parse((rule or "").replace("'", '"'))
+    if inner.inner or inner.phase or inner.abort is not None:
+        raise ValueError(f"expected a rule with a window at most, got {shown(rule)}")
+    if op.startswith(">"):
+        raise ValueError(f"expected < or <=, got {op!r}")
+    quoted = inner.text.replace('"', "'")
+    text = f'{RECOVERS}("{quoted}") {op} {" ".join(value.split())}'
+    return Threshold(text, RECOVERS, quoted, op, parse_duration(value), inner=inner)
 
 
 def override(rules: list[Threshold], by: list[Threshold]) -> list[Threshold]:
@@ -153,18 +204,27 @@ def override(rules: list[Threshold], by: list[Threshold]) -> list[Threshold]:
     return [rule for rule in rules if rule.subject not in named] + by
 
 
-def evaluate(rules: list[Threshold], series: Mapping[Key, Series]) -> list[Check]:
-    """Each rule against the series it matches."""
-    return [_evaluate(rule, series) for rule in rules]
+Figures = Callable[[Threshold], tuple[float | None, int]]
+"""A value that is not read from whole series, and from how many requests it is made."""
 
 
-def _evaluate(rule: Threshold, series: Mapping[Key, Series]) -> Check:
+def evaluate(
+    rules: list[Threshold], series: Mapping[Key, Series], figures: Figures | None = None
+) -> list[Check]:
+    """Each rule against the series it matches; `figures` tells what windows hold."""
+    return [_evaluate(rule, series, figures) for rule in rules]
+
+
+def _evaluate(rule: Threshold, series: Mapping[Key, Series], figures: Figures | None) -> Check:
+    if rule.windowed:
+        return Check(rule, *(figures(rule) if figures else (None, 0)))
     judged = Series.merged(one for key, one in series.items() if rule.matches(key))
-    value = _value(rule, judged) if judged.requests else None
+    value = value_of(rule, judged) if judged.requests else None
     return Check(rule, value, judged.requests)
 
 
-def _value(rule: Threshold, series: Series) -> float:
+def value_of(rule: Threshold, series: Series) -> float:
+    """What the rule judges of a series."""
     if rule.quantile is not None and rule.metric.startswith("service_"):
         return series.service_percentiles_ms([rule.quantile])[rule.quantile] / 1000
     if rule.quantile is not None:
@@ -172,6 +232,11 @@ def _value(rule: Threshold, series: Series) -> float:
     if rule.kind == "time":
         return float(getattr(series, f"{rule.metric}_ms")) / 1000
     return float(getattr(series, rule.metric))
+
+
+def holds(rule: Threshold, value: float) -> bool:
+    """Whether a value is within the rule's limit."""
+    return bool(_COMPARE[rule.op](value, rule.limit))
 
 
 def _kind(metric: str) -> Kind:

@@ -4,15 +4,21 @@ INVALID outranks FAIL: where the measurement cannot be trusted, a broken thresho
 about the target. The causes that this module weighs:
 
     no request was made · a threshold matched nothing · a worker was lost · the run was cut short
+    a process was saturated, or its clock was set · users were off the curve (`gauntlet.vitals`)
     arrivals were dropped
+
+Too few requests for a percentile spoil a PASS alone: a limit that they broke is broken. A run that
+ended itself because a rule broke is no run cut short.
 
 Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
 from being asked is in no figure, so it turns a PASS into a FAIL.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import NamedTuple
 
 from gauntlet.books import Count
@@ -38,6 +44,13 @@ class Tally(NamedTuple):
     lost: int
 
 
+class Abort(NamedTuple):
+    """A rule that ended the run, and the second of the run in which it did."""
+
+    rule: str
+    after: float
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a run left behind; times in seconds."""
@@ -52,6 +65,11 @@ class Evidence:
     lost_workers: Sequence[str] = ()
     tolerated_losses: int = 0
     iterations: Tally | None = None
+    terminated: bool = False
+    """Whether SIGTERM ended it."""
+    aborted: Abort | None = None
+    troubles: Sequence[str] = ()
+    """What the generator says against its own measurement."""
     arrivals: Count | None = None
 
 
@@ -73,7 +91,7 @@ def judge(evidence: Evidence, final: bool = True) -> Judgement:
     if spoiled:
         return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
     if evidence.checks:
-        return _by_thresholds(evidence.checks, evidence.user_errors)
+        return _by_thresholds(evidence, final)
     return _without_thresholds(evidence)
 
 
@@ -97,9 +115,10 @@ def naming_servers(judgement: Judgement, servers: Sequence[tuple[str, int, int]]
 
 def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     reasons = []
+    whole = final and evidence.aborted is None
     if final and not evidence.requests:
         reasons.append("no request was made; check host, tags and duration")
-    if final and evidence.requests:
+    if whole and evidence.requests:
         reasons += [
             f"the threshold {check.threshold.text} matched no request; check its name"
             for check in evidence.checks
@@ -108,14 +127,16 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
         reasons.append(f"lost without a last report: {names}; what they measured is missing")
+    reasons += evidence.troubles
     reasons += _dropped(evidence)
     tally = evidence.iterations
-    if final and tally is not None and tally.done < tally.total:
+    if whole and tally is not None and tally.done < tally.total:
         lost = f", {tally.lost} of them lost with workers" if tally.lost else ""
         reasons.append(f"{tally.total - tally.done} of {tally.total} iterations not done{lost}")
-    if final and evidence.cut_short and evidence.planned is not None:
+    if whole and evidence.cut_short and evidence.planned is not None:
         lasted, planned = format_duration(evidence.lasted), format_duration(evidence.planned)
-        reasons.append(f"cut short after {lasted} of {planned}; let the run finish")
+        by = " by SIGTERM" if evidence.terminated else ""
+        reasons.append(f"cut short after {lasted} of {planned}{by}; let the run finish")
     return reasons
 
 
@@ -138,18 +159,41 @@ def _tolerated(evidence: Evidence) -> bool:
     return 0 < len(evidence.lost_workers) <= evidence.tolerated_losses
 
 
-def _by_thresholds(checks: Sequence[Check], user_errors: int) -> Judgement:
+def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
+    checks, user_errors = evidence.checks, evidence.user_errors
     broken = [
         f"{check.threshold.text} broke: {check.threshold.show(check.value)}"
         for check in checks
         if check.value is not None and not check.held
     ]
+    if evidence.aborted is not None:
+        after = format_duration(round(evidence.aborted.after))
+        of = f" of {format_duration(evidence.planned)}" if evidence.planned else ""
+        broken.append(f"aborted after {after}{of} by {evidence.aborted.rule}")
     raised = f"user code raised {counted(user_errors, 'exception')}, which no threshold judges"
     reasons = [*broken, raised] if user_errors else broken
     if reasons:
         code = ExitCode.THRESHOLD if broken else ExitCode.REQUESTS_FAILED
         return Judgement(Verdict.FAIL, tuple(reasons), code)
+    few = [*_too_few(checks)] if final else []
+    if few:
+        return Judgement(Verdict.INVALID, tuple(few), ExitCode.INVALID)
     return Judgement(Verdict.PASS, (), ExitCode.PASS)
+
+
+def _too_few(checks: Sequence[Check]) -> Iterator[str]:
+    """Rules that hold on a percentile of so few requests that it is just their maximum."""
+    for check in checks:
+        quantile = check.threshold.quantile
+        if quantile is None or quantile >= 100:
+            continue
+        needed = math.ceil(100 / (100 - Fraction(str(quantile))))
+        if check.samples < needed:
+            where = "the fullest window" if check.threshold.windowed else "all"
+            yield (
+                f"too few requests for {check.threshold.text}: {check.samples} in {where}, "
+                f"{needed} needed; run longer, or judge a lower percentile or max"
+            )
 
 
 def _without_thresholds(evidence: Evidence) -> Judgement:

@@ -80,6 +80,91 @@ def test_a_rule_has_one_spelling(text: str, canonical: str) -> None:
     assert parse(text).text == canonical
 
 
+@pytest.mark.parametrize(
+    ("text", "phase", "over", "abort"),
+    [
+        pytest.param("p95 < 2s in steady", "steady", None, None, id="a phase"),
+        pytest.param("p95 < 2s over 10s", None, 10, None, id="a window"),
+        pytest.param("p95 < 2s over 1m30s", None, 90, None, id="a window in minutes"),
+        pytest.param("p95 < 2s abort", None, None, 0.0, id="an abort"),
+        pytest.param("p95 < 2s abort after 30s", None, None, 30.0, id="an abort after a while"),
+        pytest.param(
+            'p95("a in b") < 2s in steady-1 over 10s abort after 30s',
+            "steady-1",
+            10,
+            30.0,
+            id="all of them, and a glob that looks like one",
+        ),
+    ],
+)
+def test_clauses_are_read(
+    text: str, phase: str | None, over: int | None, abort: float | None
+) -> None:
+    rule = parse(text)
+    assert (rule.text, rule.limit) == (text, 2.0)
+    assert (rule.phase, rule.over, rule.abort) == (phase, over, abort)
+
+
+def test_clauses_come_in_any_order_and_are_written_in_one() -> None:
+    rule = parse("rps >= 9/s  abort  after 30s over  10s in steady")
+    assert rule.text == "rps >= 9/s in steady over 10s abort after 30s"
+    assert parse(rule.text) == rule
+
+
+def test_a_recovery_is_read() -> None:
+    rule = parse("recovers(\"p95('/predict*')<2s over 5s\")  < 30s in recovery abort")
+    assert rule.text == "recovers(\"p95('/predict*') < 2s over 5s\") < 30s in recovery abort"
+    assert parse(rule.text) == rule
+    assert (rule.limit, rule.phase, rule.abort, rule.quantile) == (30.0, "recovery", 0.0, 95.0)
+    assert rule.inner == parse('p95("/predict*") < 2s over 5s')
+
+
+THRESHOLD = "a threshold such as 'p95(\"/predict*\") < 2s'"
+CLAUSES = "'in PHASE', 'over DURATION', 'abort [after DURATION]', once each"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        pytest.param("p95 < 2s in", f"expected {CLAUSES}, got 'in'", id="no phase"),
+        pytest.param("p95 < 2s in a in b", f"expected {CLAUSES}, got 'in a in b'", id="two phases"),
+        pytest.param("p95 < 2s in a b", f"expected {CLAUSES}, got 'in a b'", id="two words"),
+        pytest.param(
+            "p95 < 2s over 500ms",
+            "expected a window of whole seconds from 1s to 10m, got '500ms'",
+            id="a window under a second",
+        ),
+        pytest.param(
+            "p95 < 2s over 11m",
+            "expected a window of whole seconds from 1s to 10m, got '11m'",
+            id="too long a window",
+        ),
+        pytest.param(
+            "p95 < 2s abort after a while",
+            'expected a duration such as "30s" or "1m30s", got \'a while\'',
+            id="an abort after no duration",
+        ),
+        pytest.param(
+            'recovers("p95 < 2s") < 30s over 5s',
+            "expected the window in the inner rule, got 'recovers(\"p95 < 2s\") < 30s over 5s'",
+            id="a window of a recovery",
+        ),
+        pytest.param(
+            'recovers("p95 < 2s in steady") < 30s',
+            "expected a rule with a window at most, got 'p95 < 2s in steady'",
+            id="a phase of the inner rule",
+        ),
+        pytest.param('recovers("p95 < 2s") > 3s', "expected < or <=, got '>'", id="to be slow"),
+        pytest.param(
+            'recovers("p95") < 3s', f"expected {THRESHOLD}, got 'p95'", id="no rule inside"
+        ),
+    ],
+)
+def test_clauses_that_are_wrong_are_named(text: str, mistake: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(mistake)}$"):
+        parse(text)
+
+
 globs = st.none() | st.text(st.characters(exclude_characters='"'), max_size=20)
 limits = st.integers(0, 10**6).map(lambda n: n / 1000)
 
@@ -96,7 +181,6 @@ def test_the_spelling_of_a_rule_is_that_rule(
     assert parse(rule.text) == rule
 
 
-THRESHOLD = "a threshold such as 'p95(\"/predict*\") < 2s'"
 METRIC = "a metric (fail_ratio, rps, requests, failures, avg, min, max, pNN)"
 DURATION = 'a duration such as "30s" or "1m30s"'
 
@@ -166,6 +250,25 @@ DURATION = 'a duration such as "30s" or "1m30s"'
 def test_what_is_no_rule_is_named(text: object, mistake: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(mistake)}$"):
         parse(text)
+
+
+def test_a_rule_in_a_phase_reads_that_phase_alone() -> None:
+    measured = {
+        HEALTH._replace(phase="ramp"): series(1000.0, 2000.0),
+        HEALTH._replace(phase="steady"): series(100.0, 200.0, 300.0, failures=1),
+    }
+    assert value_of("max < 9s in ramp", measured) == pytest.approx(2.0, rel=0.001)
+    assert value_of("requests > 1 in steady", measured) == 3
+    assert value_of("requests > 1", measured) == 5
+    assert value_of("requests > 1 in recovery", measured) is None
+
+
+def test_rules_of_different_phases_and_windows_stand_side_by_side() -> None:
+    rules = [parse(f"p95 < {n}s{clause}") for n, clause in enumerate(["", " in a", " over 5s"])]
+    by = [parse("p95 < 9s in a abort"), parse("p95 < 8s over 9s")]
+    assert override(rules, by) == [rules[0], rules[2], *by]
+    recovers = [parse(f'recovers("p95 < {n}s") < {n}m') for n in (1, 2)]
+    assert override(recovers[:1], recovers[1:]) == recovers[1:]
 
 
 # -- matching ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from gauntlet.exitcodes import ExitCode
 from gauntlet.thresholds import Check, parse
-from gauntlet.verdict import Evidence, Judgement, Tally, Verdict, judge, naming_servers
+from gauntlet.verdict import Abort, Evidence, Judgement, Tally, Verdict, judge, naming_servers
 
 FINE = Evidence(requests=100, failures=0, user_errors=0, checks=(), planned=30.0, lasted=30.0)
 HELD = Check(parse("p95 < 2s"), 1.0, 100)
@@ -34,6 +34,16 @@ NO_MATCH = 'the threshold p95("/nothing") < 2s matched no request; check its nam
 CUT = "cut short after 10s of 30s; let the run finish"
 LOST = "lost without a last report: worker 2; what they measured is missing"
 TOO_SLOW = "p99 < 2s broke: 3s"
+
+
+TOO_FEW = (
+    "too few requests for {}: {} in {}, {} needed; run longer, or judge a lower percentile or max"
+)
+
+
+def few(rule: str, samples: int) -> Check:
+    """A rule that held on so many requests."""
+    return Check(parse(rule), 1.0, samples)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +146,59 @@ TOO_SLOW = "p99 < 2s broke: 3s"
             id="iterations not done outrank broken",
         ),
         pytest.param({"cut_short": True, "lasted": 10.0}, invalid(CUT), id="cut short"),
+        pytest.param(
+            {"cut_short": True, "lasted": 10.0, "terminated": True},
+            invalid("cut short after 10s of 30s by SIGTERM; let the run finish"),
+            id="cut short by SIGTERM",
+        ),
+        pytest.param(
+            {"troubles": ("worker 1 was hot",), "checks": (BROKEN,)},
+            invalid("worker 1 was hot"),
+            id="a generator in trouble outranks broken",
+        ),
+        pytest.param(
+            {
+                "cut_short": True,
+                "lasted": 10.0,
+                "checks": (BROKEN, UNMATCHED),
+                "aborted": Abort("p99 < 2s", 10.2),
+                "iterations": Tally(100, 50, 0),
+            },
+            failed(TOO_SLOW, "aborted after 10s of 30s by p99 < 2s"),
+            id="a run that a rule aborted is not cut short, whatever it did not get to",
+        ),
+        pytest.param(
+            {
+                "checks": (BROKEN,),
+                "aborted": Abort("p99 < 2s", 10.2),
+                "lost_workers": ("worker 2",),
+            },
+            invalid(LOST),
+            id="a lost worker outranks an abort",
+        ),
+        pytest.param({"checks": (few("p95 < 2s", 20),)}, PASS, id="just enough requests"),
+        pytest.param(
+            {"checks": (few("p95 < 2s", 19),)},
+            invalid(TOO_FEW.format("p95 < 2s", 19, "all", 20)),
+            id="one too few",
+        ),
+        pytest.param(
+            {"checks": (few("p99.9 < 2s over 10s", 999),)},
+            invalid(TOO_FEW.format("p99.9 < 2s over 10s", 999, "the fullest window", 1000)),
+            id="too few in every window",
+        ),
+        pytest.param(
+            {"checks": (few('recovers("p95 < 2s") < 3s', 9),)},
+            invalid(TOO_FEW.format('recovers("p95 < 2s") < 3s', 9, "the fullest window", 20)),
+            id="too few to say that it recovered",
+        ),
+        pytest.param(
+            {"checks": (few("p99 < 2s", 5), BROKEN)},
+            failed(TOO_SLOW),
+            id="too few spoil a pass alone",
+        ),
+        pytest.param({"checks": (few("max < 2s", 1),)}, PASS, id="a maximum needs one request"),
+        pytest.param({"checks": (few("p100 < 2s", 1),)}, PASS, id="which p100 is"),
         pytest.param(
             {"cut_short": True, "lasted": 10.0, "checks": (BROKEN,)},
             invalid(CUT),

@@ -40,8 +40,10 @@ def lines(record: RunRecord) -> list[Text]:
         Text(""),
         *_open_model(record),
         *_endpoints(record),
+        *_phases(record),
         *_servers(record),
         *_sections(record),
+        *_diagnosis(record),
         *_failures(record),
         *_thresholds(record),
         Text(RULE),
@@ -122,6 +124,25 @@ def _endpoints(record: RunRecord) -> list[Text]:
 def _name(one: Statistics) -> str:
     """Method and name, the method once."""
     return one.name if one.name.startswith(f"{one.method} ") else f"{one.method} {one.name}"
+
+
+def _phases(record: RunRecord) -> list[Text]:
+    if len(record.phases) < 2:
+        return []
+    width = max(len("Phases:"), *(len(one.phase) for one in record.phases))
+    titles = f"{'requests':>9} {'failed':>7} {'per s':>9} {'P50':>9} {'P95':>9} {'P99':>9}"
+    text = [Text(f"{'Phases:':<{width + 2}} {titles}")]
+    for one in record.phases:
+        times = " ".join(f"{_seconds(one, key):>9}" for _, key in _SHOWN)
+        row = f"{one.requests:>9} {one.failures:>7} {one.rps:>9.2f} {times}"
+        text.append(Text(f"  {one.phase:<{width}} {row}"))
+    return [*text, Text("")]
+
+
+def _diagnosis(record: RunRecord) -> list[Text]:
+    if not record.diagnosis:
+        return []
+    return [Text("Diagnosis:"), *(Text(f"  {one}") for one in record.diagnosis), Text("")]
 
 
 def _servers(record: RunRecord) -> list[Text]:

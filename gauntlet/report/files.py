@@ -80,3 +80,5 @@ def write(record: RunRecord, folder: Path) -> None:
     histograms.write(record, folder / "histograms.hlog")
     if record.servers:
         tables.write(record.servers, folder / "servers.csv")
+    if record.phases:
+        tables.write([*record.phases, *record.phase_endpoints], folder / "phases.csv")

@@ -4,7 +4,8 @@
 milliseconds where a name ends in `_ms`, else in seconds; ratios are 0.0 to 1.0; moments are UTC.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
 
@@ -15,6 +16,7 @@ from gauntlet.measure.series import Key, Series, merge, percentiles_us
 from gauntlet.measure.slices import Slices
 from gauntlet.thresholds import Check
 from gauntlet.verdict import Judgement
+from gauntlet.vitals import Vitals
 
 VERSION = 1
 QUANTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -225,6 +227,8 @@ class RunRecord(Part):
     endpoints: tuple[Statistics, ...]
     servers: tuple[Statistics, ...]
     phases: tuple[Statistics, ...]
+    phase_endpoints: tuple[Statistics, ...] = ()
+    """Endpoints in each phase."""
     sections: tuple[Section, ...] = ()
     histograms: tuple[Histogram, ...]
     failures: tuple[Failure, ...]
@@ -256,7 +260,7 @@ def threshold_result(check: Check) -> ThresholdResult:
         metric=rule.metric,
         glob=rule.glob,
         limit=rule.limit,
-        value=check.value,
+        value=None if check.value is None or math.isinf(check.value) else check.value,
         margin=check.margin,
         held=check.held,
         samples=check.samples,
@@ -307,10 +311,17 @@ def arrivals(count: Count) -> Arrivals:
 def table(series: Mapping[Key, Series], *by: str) -> tuple[Statistics, ...]:
     """Statistics over the named parts of the key, in order; what has none of them is left out.
 
-    Endpoints are `table(series, "name", "method")`. Phases stay in the order they came in.
+    Endpoints are `table(series, "name", "method")`. Phases, `table(series, "phase", …)`, stay in
+    the order they came in.
     """
     merged = {key: one for key, one in merge(series, by=by).items() if any(key)}
-    keys = merged if by == ("phase",) else sorted(merged, key=lambda key: (key.name, key))
+    keys: Iterable[Key] = merged
+    if by[0] == "phase":
+        order = list(dict.fromkeys(key.phase for key in merged if key.phase))
+        merged = {key: one for key, one in merged.items() if key.phase}
+        keys = sorted(merged, key=lambda key: (order.index(key.phase), key.name, key))
+    else:
+        keys = sorted(merged, key=lambda key: (key.name, key))
     return tuple(statistics(key, merged[key]) for key in keys)
 
 
@@ -338,6 +349,11 @@ def slices(measured: Slices, began: float) -> tuple[Slice, ...]:
         )
         for key, second, series in measured.items()
     )
+
+
+def health(vitals: Vitals) -> Health:
+    """How the processes that made the load fared."""
+    return Health(cpu_avg=vitals.average, cpu_max=vitals.most, clock_drift=round(vitals.drift, 3))
 
 
 def to_json(record: RunRecord) -> str:

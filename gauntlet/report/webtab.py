@@ -304,10 +304,10 @@ def _check(check: Check) -> Row:
 def _result(result: ThresholdResult) -> Row:
     return _row(
         result.rule,
-        "" if result.value is None else result.shown,
+        result.shown if result.samples else "",
         _limit(thresholds.parse(result.rule)),
         _margin(result.margin),
-        _state(result.held, result.value, "no samples"),
+        _state(result.held, result.samples or None, "no samples"),
     )
 
 

@@ -67,7 +67,7 @@ class Chater:
     def profile(self) -> str:
         """A short profile with the rules of chater; gives back its name."""
         content = {"description": "x", "users": 5, "spawn_rate": 5, "duration": "3s"}
-        rules = ["fail_ratio < 1%", 'p95("POST /eater_receive_photo") < 60s']
+        rules = ["fail_ratio < 1%", 'max("POST /eater_receive_photo") < 60s']
         self.lab.write("profiles/chater/tiny.yaml", {**content, "thresholds": rules})
         return "tiny"
 

@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "no fault": Case(),
+    "no fault": Case(total=200),
     "every answer is late": Case(("--fault-delay", "600ms"), {USUAL}),
     # It holds one request of each user: of 200 these are 2 %, above 1 % and below 5 %.
     "a stall": Case(("--fault-stall", "1s:2s"), {WORST}, total=200),

@@ -109,7 +109,7 @@ def test_two_workers_share_the_users_and_the_master_judges(lab: Lab) -> None:
         port = str(free_port())
         bound = "--master-bind-host", "127.0.0.1", "--master-bind-port", port
         meet = "--master-host", "127.0.0.1", "--master-port", port
-        limits = "--threshold", 'p95("UPLOAD *") < 60s', "--preflight", "off"
+        limits = "--threshold", 'max("UPLOAD *") < 60s', "--preflight", "off"
         load = "-u", "4", "-r", "4", "--total-iterations", "40"
         process: Process = lab.headless(
             "--processes", "2", *bound, *meet, *at(server), *limits, *load, file=FILE
@@ -174,7 +174,7 @@ def test_the_embedded_target_and_a_profile_pass_and_tags_choose(lab: Lab) -> Non
         "profiles/file_server/tiny.yaml",
         {"description": "Of a test", "users": 2, "spawn_rate": 100, "duration": "3s"},
     )
-    rules = [f'p95("{name}") < 60s' for name in ("LIST",)]
+    rules = [f'max("{name}") < 60s' for name in ("LIST",)]
     given = [word for rule in [*rules, "fail_ratio <= 0"] for word in ("--threshold", rule)]
     lab.write("profiles/file_server/default.yaml", {"thresholds": ["fail_ratio <= 1%"]})
     process = lab.headless("--load-profile", "tiny", "--tags", "list", *given, file=FILE)

@@ -53,7 +53,7 @@ class Fast(FastHttpUser):
         self.client.get("/health", name="fast")
 """
 
-Labs = Callable[[str], Lab]
+Labs = Callable[..., Lab]
 
 
 @pytest.fixture

@@ -73,24 +73,24 @@ def test_exceptions_of_user_code_are_no_pass_whatever_thresholds_say(lab: Lab) -
 
 
 def test_a_threshold_by_hand_replaces_its_like_and_adds_the_rest(lab: Lab) -> None:
-    lab.profile("tiny", thresholds=["p95 <= 1ms", 'p95("/health") <= 9s', "fail_ratio <= 1%"])
-    by_hand = "--threshold", "p95 <= 9s", "--threshold", "requests >= 1"
+    lab.profile("tiny", thresholds=["p50 <= 1ms", 'p50("/health") <= 9s', "fail_ratio <= 1%"])
+    by_hand = "--threshold", "p50 <= 9s", "--threshold", "requests >= 1"
     ended = lab.run("--load-profile", "tiny", *by_hand)
     assert (ended.code, lab.verdict) == (0, "PASS"), ended
     assert set(rules(lab)) == {
-        'p95("/health") <= 9s',
+        'p50("/health") <= 9s',
         "fail_ratio <= 1%",
-        "p95 <= 9s",
+        "p50 <= 9s",
         "requests >= 1",
     }
 
 
 def test_thresholds_also_come_from_the_variable(lab: Lab) -> None:
     several = lab.headless("-t", "2s", LOCUST_THRESHOLD="[fail_ratio <= 0%, requests < 2]")
-    one = lab.headless("-t", "2s", LOCUST_THRESHOLD='p95("/predict*") < 9s')
+    one = lab.headless("-t", "2s", LOCUST_THRESHOLD='p50("/predict*") < 9s')
     assert (several.end().code, one.end().code) == (3, 0)
     rules = {tuple(one["rule"] for one in read_record(f)["thresholds"]) for f in lab.results}
-    assert rules == {("fail_ratio <= 0%", "requests < 2"), ('p95("/predict*") < 9s',)}
+    assert rules == {("fail_ratio <= 0%", "requests < 2"), ('p50("/predict*") < 9s',)}
 
 
 def test_a_check_of_locust_plugins_that_breaks_exits_3(lab: Lab) -> None:

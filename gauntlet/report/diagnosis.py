@@ -1,0 +1,197 @@
+"""What a run's figures say of its target, in words: throughput, failures, who was slow first. Pure.
+
+    throughput rose with the load: 10/s at 10 users, 96/s at 100 users
+    throughput was on a plateau of 52/s from 50 users on: 50/s at 100 users
+    throughput fell beyond 50 users: 52/s, then 31/s at 100 users
+    failures 1-5%: 2.3% of all requests, first 41s into the run, most in spike (4.1%)
+    first over budget: POST /predict, p95 3.1s in 10s against p95 <= 2s, in spike, 24s into the run
+
+The load is cut into four equal bands from 0 to its peak; a band counts with two seconds or more. A
+step to the next band keeps what throughput follows it by: half of the load's growth or more is
+rising, under it a plateau, a tenth below the best band falling.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from gauntlet.measure.series import Key, Series
+from gauntlet.report.record import Moment, RunRecord, Slice
+from gauntlet.thresholds import Threshold, parse, value_of
+from gauntlet.units import format_duration
+
+BANDS = 4
+LEAST_S = 2.0
+"""Seconds that a band of the load needs."""
+RISING, FALLING = 0.5, 0.9
+FAILURES = ((0.01, "under 1%"), (0.05, "1-5%"), (0.2, "5-20%"), (1.0, "over 20%"))
+WINDOW_S = 10.0
+LEAST = 5
+"""Requests in a window that can say that an endpoint is slow."""
+
+Band = tuple[float, float]
+"""Load and throughput, requests per second."""
+
+
+def diagnose(record: RunRecord) -> tuple[str, ...]:
+    """The sentences about a run; none where nothing was measured."""
+    if not record.total.requests:
+        return ()
+    return (*_throughput(record), _failures(record), *_first_over(record))
+
+
+# -- throughput against load ---------------------------------------------------------------------
+
+
+def _throughput(record: RunRecord) -> Iterator[str]:
+    unit = " arrivals/s" if record.arrivals is not None else " users"
+    bands = load_bands(record.timeline, by_rate=record.arrivals is not None)
+    if len(bands) < 2:
+        for load, rate in bands:
+            yield f"throughput was {_rate(rate)} at {load:.3g}{unit}; the load hardly changed"
+        return
+    (first, low), (last, high) = bands[0], bands[-1]
+    best = max(bands, key=lambda band: band[1])
+    if high < FALLING * best[1]:
+        yield (
+            f"throughput fell beyond {best[0]:.3g}{unit}: {_rate(best[1])}, "
+            f"then {_rate(high)} at {last:.3g}{unit}"
+        )
+    elif _follows(*bands[-2:]) < RISING:
+        start = next(band for band in bands if band[1] >= FALLING * best[1])
+        yield (
+            f"throughput was on a plateau of {_rate(start[1])} from {start[0]:.3g}{unit} on: "
+            f"{_rate(high)} at {last:.3g}{unit}"
+        )
+    else:
+        yield (
+            f"throughput rose with the load: {_rate(low)} at {first:.3g}{unit}, "
+            f"{_rate(high)} at {last:.3g}{unit}"
+        )
+
+
+def load_bands(timeline: Sequence[Moment], by_rate: bool = False) -> list[Band]:
+    """Mean load and throughput of each band of the load, the lowest first."""
+    found: dict[int, list[tuple[float, float, int]]] = {}
+    spans = [
+        (*pair, (pair[1].wanted or 0.0) if by_rate else pair[1].users)
+        for pair in pairwise(timeline)
+    ]
+    peak = max((load for *_, load in spans), default=0.0)
+    for before, after, load in spans:
+        if load > 0:
+            band = math.ceil(BANDS * load / peak)
+            made = after.requests - before.requests
+            found.setdefault(band, []).append((after.t - before.t, load, made))
+    bands = []
+    for _, moments in sorted(found.items()):
+        seconds = sum(span for span, *_ in moments)
+        if seconds >= LEAST_S:
+            load = sum(span * load for span, load, _ in moments) / seconds
+            bands.append((load, sum(made for *_, made in moments) / seconds))
+    return bands
+
+
+def _follows(before: Band, after: Band) -> float:
+    """How much of the load's growth the throughput made, 1.0 for all of it."""
+    if not before[1]:
+        return 1.0
+    return (after[1] / before[1] - 1) / (after[0] / before[0] - 1)
+
+
+def _rate(value: float) -> str:
+    return f"{value:.3g}/s"
+
+
+# -- failures ------------------------------------------------------------------------------------
+
+
+def _failures(record: RunRecord) -> str:
+    total = record.total
+    if not total.failures:
+        return "failures: none"
+    band = next(name for limit, name in FAILURES if total.fail_ratio < limit or limit == 1.0)
+    text = f"failures {band}: {total.fail_ratio:.2%} of all requests"
+    first = min((one.t for one in record.slices if one.failures), default=None)
+    if first is not None:
+        text += f", first {_at(first)} into the run"
+    worst = max(record.phases, key=lambda phase: phase.fail_ratio, default=None)
+    if worst is not None and len(record.phases) > 1:
+        text += f", most in {worst.phase} ({worst.fail_ratio:.2%})"
+    return text
+
+
+# -- the first endpoint over its budget ----------------------------------------------------------
+
+
+def _first_over(record: RunRecord) -> Iterator[str]:
+    rules = [parse(one.rule) for one in record.thresholds if not one.rule.startswith("target(")]
+    budgets = [rule for rule in rules if rule.kind == "time" and _is_budget(rule)]
+    if not budgets:
+        return
+    found = [over for rule in budgets if (over := first_over(record.slices, rule)) is not None]
+    if not found:
+        yield "no endpoint went over its budget"
+        return
+    t, key, text = min(found)
+    where = f", in {key.phase}" if key.phase else ""
+    name = key.name if key.name.startswith(f"{key.method} ") else f"{key.method} {key.name}"
+    yield f"first over budget: {name}, {text}{where}, {_at(t)} into the run"
+
+
+def _is_budget(rule: Threshold) -> bool:
+    measured = rule.quantile is not None or rule.metric in ("avg", "max")
+    return measured and rule.op.startswith("<") and not (rule.inner or "service" in rule.metric)
+
+
+def first_over(slices: Sequence[Slice], rule: Threshold) -> tuple[float, Key, str] | None:
+    """When the first endpoint alone broke a rule within a window, which one, and how slow it was.
+
+    The share of requests over the limit is looked at first: it costs less than a percentile.
+    """
+    windows: dict[Key, deque[tuple[Slice, int, int]]] = {}
+    for one in sorted(slices, key=lambda one: one.t):
+        key = Key(one.method, one.name, "", one.phase)
+        if not rule.matches(key):
+            continue
+        window = windows.setdefault(key, deque())
+        window.append((one, *_timed_and_over(one, rule.limit * 1_000_000)))
+        length = max(WINDOW_S, one.seconds)
+        while one.t + one.seconds - window[0][0].t > length:
+            window.popleft()
+        timed, over = sum(part[1] for part in window), sum(part[2] for part in window)
+        if timed < LEAST or not over or not _may_be_over(rule, timed, over):
+            continue
+        value = value_of(rule, _series([part[0] for part in window]))
+        if value > rule.limit:
+            took = f"{rule.metric} {rule.show(value)} in {format_duration(length)}"
+            return max(one.t, 0.0), key, f"{took} against {rule.text}"
+    return None
+
+
+def _may_be_over(rule: Threshold, timed: int, over: int) -> bool:
+    """Whether so many requests over the limit may put the figure over it, too."""
+    return rule.quantile is None or over + 1 >= timed * (1 - rule.quantile / 100)
+
+
+def _timed_and_over(one: Slice, limit_us: float) -> tuple[int, int]:
+    """Requests that told a time, and those that took longer than a limit."""
+    times, counts = one.counts[::2], one.counts[1::2]
+    return sum(counts), sum(n for us, n in zip(times, counts, strict=True) if us > limit_us)
+
+
+def _series(slices: Sequence[Slice]) -> Series:
+    whole = Series()
+    for one in slices:
+        counts = dict(zip(one.counts[::2], one.counts[1::2], strict=True))
+        highest = float(max(counts, default=0))
+        timed = sum(counts.values())
+        part = Series(one.requests, one.requests - timed, total_us=one.total_ms * 1000)
+        part.min_us, part.max_us, part.counts = float(min(counts, default=0)), highest, counts
+        whole.merge(part)
+    return whole
+
+
+def _at(t: float) -> str:
+    return format_duration(max(round(t), 0))

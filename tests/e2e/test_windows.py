@@ -1,0 +1,111 @@
+"""Rules about phases and windows, and rules that end a run: in one process and distributed.
+
+Runs that do not disturb each other go on at the same time.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.support import Lab
+
+pytestmark = pytest.mark.e2e
+
+Labs = Callable[[str], Lab]
+
+PHASES = [
+    {"name": "baseline", "duration": "2s", "users": 2},
+    {"name": "spike", "duration": "2s", "users": 6},
+    {"name": "recovery", "duration": "3s", "users": 2},
+]
+HELD = [
+    "p50 < 60s in spike",
+    "max < 60s over 2s",
+    "requests > 0 in recovery over 2s",
+    'recovers("max < 60s over 1s") < 60s',
+]
+REPORTS = "run.json", "junit.xml", "report.html", "locust_stats.csv"
+
+
+def test_a_broken_rule_aborts_the_run_with_a_fail_and_all_reports(labs: Labs) -> None:
+    alone, spread = labs("alone"), labs("two workers")
+    rules = ["fail_ratio < 50% in load abort after 2s", "rps >= 1/s over 10m"]
+    for lab in (alone, spread):
+        target = lab.target("--fault-5xx", "100%")
+        name = lab.profile("long", duration="10m", thresholds=rules)
+        options = "--load-profile", name, "--host", target.address, "--preflight", "off"
+        if lab is alone:
+            lab.headless(*options)
+        else:
+            lab.cluster(2, *options)
+    for lab in (alone, spread):
+        process = lab.processes[1]
+        ended = process.end()
+        assert (ended.code, lab.verdict) == (3, "FAIL"), ended
+        broke, aborted = lab.record["outcome"]["reasons"][-2:]
+        assert broke == f"{rules[0]} broke: 100%"
+        assert aborted.startswith("aborted after ") and f" of 10m by {rules[0]}" in aborted
+        assert 2.0 <= lab.record["duration"] < 300
+        assert all((lab.results[0] / name).stat().st_size for name in REPORTS)
+    assert spread.record["fleet"] == {"workers": 2, "lost": []}
+
+
+def test_phases_windows_and_recovery_are_judged_and_each_phase_has_its_figures(labs: Labs) -> None:
+    alone, spread = labs("alone"), labs("two workers")
+    for lab in (alone, spread):
+        name = lab.profile("burst", "7s", users=6, thresholds=HELD, phases=PHASES)
+        options = "--load-profile", name, "-s", "5"
+        if lab is alone:
+            lab.headless(*options)
+        else:
+            lab.cluster(2, *options)
+    for lab in (alone, spread):
+        ended = lab.processes[0].end()
+        assert (ended.code, lab.verdict) == (0, "PASS"), ended
+        record = lab.record
+        assert [one["rule"] for one in record["thresholds"]] == HELD
+        assert all(one["samples"] for one in record["thresholds"])
+        names = [phase["name"] for phase in PHASES]
+        assert [one["phase"] for one in record["phases"]] == names
+        assert {one["phase"] for one in record["phase_endpoints"]} == set(names)
+        assert (
+            sum(one["requests"] for one in record["phase_endpoints"])
+            == (record["total"]["requests"])
+        )
+        assert "Phases:" in ended.output
+        assert (lab.results[0] / "phases.csv").stat().st_size
+        assert record["diagnosis"]
+        assert record["health"]["clock_drift"] < 1.0
+        wanted = [one["wanted"] for one in record["timeline"] if one["t"] < 6.5]
+        assert {2.0, 6.0} <= set(wanted)
+
+
+def test_a_rule_about_a_phase_that_is_none_is_refused_and_nothing_is_sent(lab: Lab) -> None:
+    target = lab.target()
+    good = lab.profile("burst", "7s", users=6, phases=PHASES)
+    bad = lab.profile("bad", "7s", users=6, phases=PHASES, thresholds=["p95 < 2s in spik"])
+    at = "--host", target.address
+    runs = [
+        lab.headless("--load-profile", bad, *at),
+        lab.headless("--load-profile", good, *at, "--threshold", "rps > 1 in recover"),
+        lab.headless("-t", "2s", *at, "--threshold", "rps > 1 in steady"),
+    ]
+    phases = "expected a phase (baseline, spike, recovery) behind in"
+    expected = [
+        f"thresholds[0]: {phases}, got 'spik'; did you mean spike?",
+        f"--threshold: {phases}, got 'recover'; did you mean recovery?",
+        "--threshold: expected a profile with that phase behind in, got 'steady'",
+    ]
+    for run, mistake in zip(runs, expected, strict=True):
+        ended = run.end()
+        assert ended.code == 2
+        [line] = ended.mistakes
+        assert line.endswith(mistake)
+    assert target.requests == 0
+
+
+def test_too_few_requests_for_a_percentile_are_no_pass(lab: Lab) -> None:
+    ended = lab.run("--load-profile", lab.profile(thresholds=["p99.999 < 60s"]))
+    assert (ended.code, lab.verdict) == (4, "INVALID"), ended
+    assert lab.reasons.startswith("too few requests for p99.999 < 60s: ")
+    assert "in all, 100000 needed; run longer" in lab.reasons

@@ -1,0 +1,157 @@
+"""Diagnosis of hand-computed runs: throughput against load, failures, who was slow first."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from gauntlet.report.diagnosis import diagnose, first_over, load_bands
+from gauntlet.report.record import Moment, RunRecord, Slice
+from gauntlet.thresholds import parse
+
+MakeRecord = Callable[..., RunRecord]
+Step = tuple[int, int, int]
+"""Seconds, users, requests per second."""
+
+
+def timeline(*steps: Step) -> tuple[Moment, ...]:
+    """A moment a second; users and rate of the steps, one after the other."""
+    moments, t, made = [Moment(t=0.0, users=0, requests=0, failures=0)], 0, 0
+    for seconds, users, rate in steps:
+        for _ in range(seconds):
+            t, made = t + 1, made + rate
+            moments.append(Moment(t=float(t), users=users, requests=made, failures=0))
+    return tuple(moments)
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        pytest.param(
+            [(10, 10, 20), (10, 100, 190)],
+            "throughput rose with the load: 20/s at 10 users, 190/s at 100 users",
+            id="nearly as much as the users",
+        ),
+        pytest.param(
+            [(10, 25, 50), (10, 50, 100), (10, 75, 105), (10, 100, 104)],
+            "throughput was on a plateau of 100/s from 50 users on: 104/s at 100 users",
+            id="no more from half of the users on",
+        ),
+        pytest.param(
+            [(10, 25, 50), (10, 50, 90), (10, 100, 60)],
+            "throughput fell beyond 50 users: 90/s, then 60/s at 100 users",
+            id="less with more users",
+        ),
+        pytest.param(
+            [(20, 10, 40)],
+            "throughput was 40/s at 10 users; the load hardly changed",
+            id="one load",
+        ),
+        pytest.param(
+            [(1, 10, 20), (20, 100, 190)],
+            "throughput was 190/s at 100 users; the load hardly changed",
+            id="a second of another load is none",
+        ),
+        pytest.param(
+            [(10, 10, 20), (10, 100, 150), (10, 10, 20)],
+            "throughput rose with the load: 20/s at 10 users, 150/s at 100 users",
+            id="a spike: the time before and after is one load",
+        ),
+    ],
+)
+def test_throughput_is_told_against_the_load(
+    make_record: MakeRecord,
+    steps: Sequence[Step],
+    sentence: str,
+) -> None:
+    record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps))
+    assert diagnose(record)[0] == sentence
+
+
+def test_bands_hold_mean_load_and_throughput() -> None:
+    assert load_bands(timeline((4, 10, 20), (2, 40, 50), (2, 36, 30))) == [(10, 20), (38, 40)]
+
+
+@pytest.mark.parametrize(
+    ("failed", "sentence"),
+    [
+        pytest.param(0, "failures: none", id="none"),
+        pytest.param(1, "failures under 1%: 0.50% of all requests", id="few"),
+        pytest.param(4, "failures 1-5%: 2.00% of all requests", id="some"),
+        pytest.param(20, "failures 5-20%: 10.00% of all requests", id="many"),
+        pytest.param(200, "failures over 20%: 100.00% of all requests", id="all"),
+    ],
+)
+def test_failures_are_told_in_bands(
+    make_record: MakeRecord,
+    failed: int,
+    sentence: str,
+) -> None:
+    record = make_record({("GET", "/a"): [-10] * failed + [10] * (200 - failed)})
+    assert diagnose(record)[-1].startswith(sentence)
+
+
+def slice_of(t: float, name: str, phase: str, *ms: int, failures: int = 0, wide: int = 1) -> Slice:
+    counts = sorted({one: ms.count(one) for one in ms}.items())
+    return Slice(
+        t=t,
+        seconds=wide,
+        method="GET",
+        name=name,
+        phase=phase,
+        requests=len(ms),
+        failures=failures,
+        total_ms=sum(ms),
+        counts=tuple(part for one, count in counts for part in (one * 1000, count)),
+    )
+
+
+SLICES = (
+    *(slice_of(t, "/a", "ramp", *[100] * 10) for t in range(10)),
+    *(slice_of(t, "/b", "ramp", *[200] * 10) for t in range(10)),
+    slice_of(12, "/a", "spike", *[100] * 96, *[3000] * 4),
+    slice_of(13, "/b", "spike", *[200] * 4, 3000),
+    slice_of(14, "/b", "spike", *[200] * 4, 3000),
+    slice_of(15, "/a", "spike", *[3000] * 50),
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "t", "name"),
+    [
+        pytest.param("p95 < 2s", 13, "/b", id="the first endpoint of all"),
+        pytest.param('p95("/a") < 2s', 15, "/a", id="of those that the rule is about"),
+        pytest.param("p99 < 2s", 12, "/a", id="a higher percentile is over it sooner"),
+        pytest.param("max < 2s", 12, "/a", id="a maximum"),
+        pytest.param('avg("/a") < 500ms', 15, "/a", id="an average"),
+        pytest.param("p95 < 2s in ramp", None, None, id="in a phase in which all was well"),
+        pytest.param("p95 < 4s", None, None, id="nobody"),
+    ],
+)
+def test_the_first_endpoint_over_its_budget_is_found(
+    rule: str, t: float | None, name: str | None
+) -> None:
+    found = first_over(SLICES, parse(rule))
+    assert (found and (found[0], found[1].name)) == (t and (t, name))
+
+
+def test_phase_and_time_of_the_first_over_budget_and_of_failures_are_told(
+    make_record: MakeRecord,
+) -> None:
+    measured = {
+        ("GET", "/a", "", "ramp"): [10] * 100,
+        ("GET", "/b", "", "spike"): [3000] * 95 + [-3000] * 5,
+    }
+    slices = (*SLICES, slice_of(16.4, "/b", "spike", 3000, failures=1))
+    rules = ["rps > 1", 'p95("/b") < 2s', 'recovers("p95 < 2s") < 30s']
+    record = make_record(measured, rules, slices=slices)
+    assert diagnose(record)[-2:] == (
+        "failures 1-5%: 2.50% of all requests, first 16s into the run, most in spike (5.00%)",
+        'first over budget: GET /b, p95 3s in 10s against p95("/b") < 2s, in spike, '
+        "13s into the run",
+    )
+    calm = make_record(measured, ["p95 < 9s"], slices=slices)
+    assert diagnose(calm)[-1] == "no endpoint went over its budget"
+
+
+def test_nothing_is_said_of_nothing(make_record: MakeRecord) -> None:
+    assert diagnose(make_record({})) == ()
