@@ -105,6 +105,13 @@ class Arriving:
         assert self.pool is not None
         return counted([self._book(self.pool)], 0, self.pool.late_counts)
 
+    @property
+    def wanted(self) -> float | None:
+        """Arrivals per second wanted now; None where none are."""
+        if self._schedule is None:
+            return None
+        return self._schedule.rate(time.perf_counter() - self._begun)
+
     # -- processes that run users ----------------------------------------------------------------
 
     def ready(self, **_: Any) -> None:
