@@ -265,6 +265,12 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
+    def _wanted(self, t: float) -> float | None:
+        """What the curve wants, or `--arrivals` without one; None where nothing says."""
+        if self.plan.profile is None and self._arriving is not None:
+            return self._arriving.wanted
+        return self._following.wanted(t)
+
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
         try:
@@ -297,7 +303,7 @@ class Run:
             users=self._environment.runner.user_count if self._environment.runner else 0,
             requests=sum(series.requests for series in every),
             failures=sum(series.failures for series in every),
-            wanted=self._following.wanted(t),
+            wanted=self._wanted(t),
             cpu=self._pulse.vitals.latest,
             waiting=arrivals.waiting,
             dropped=arrivals.dropped + arrivals.missing,
