@@ -7,7 +7,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 .PHONY: e2e-1 e2e-2
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
-.PHONY: bench-file-matrix bench-compare manifests test-k8s
+.PHONY: bench-file-matrix bench-compare bench-open manifests test-k8s
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -103,6 +103,9 @@ bench-files: setup  ## MB/s and memory of the file server's client and target ne
 
 bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
 	$(BIN)/python -m benchmarks.file_matrix
+
+bench-open: setup  ## CPU per arrival of the open model, and how late arrivals begin
+	$(BIN)/python -m benchmarks.open_model
 
 bench-compare: setup  ## does a comparison of three runs with three see a delay that is a tenth longer?
 	$(BIN)/python -m benchmarks.compare

@@ -86,8 +86,9 @@ def add(parser: LocustArgumentParser) -> None:
         metavar="<rule>",
         action="append",
         default=[],
-        help="A rule that judges the run, such as 'p95(\"/predict*\") < 2s'. Repeatable; replaces "
-        "the profile's rule of the same metric and glob.",
+        help="A rule that judges the run, such as 'p95(\"/predict*\") < 2s'. Also "
+        "'… in steady over 10s abort': in a phase, over windows, ending the run. Repeatable; "
+        "replaces the profile's rule of the same metric, glob, phase and window.",
         env_var="LOCUST_THRESHOLD",
     )
     group.add_argument(

@@ -712,7 +712,9 @@ def test_a_budget_of_chater_judges_every_profile_of_its_own(row: Row) -> None:
     system = SYSTEMS["chater"]
     for name in config.profile_names(system):
         rules = {rule.text for rule in config.load_profile(name, system).thresholds}
-        assert row.ours in rules, name
+        # Of the few requests of one user in a minute all count: the same limit, and no milder.
+        ours = row.ours.replace("p95", "max") if name == "smoke" else row.ours
+        assert ours in rules, name
 
 
 def test_the_spike_of_chater_is_that_of_the_original() -> None:
