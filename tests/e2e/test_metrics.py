@@ -79,6 +79,8 @@ class Watched:
             *("--web-port", str(self.page), "--web-login", "--web-password-file", str(password)),
             *("--autostart", "--load-profile", "watched", "--host", target.address),
             *("--preflight", "off", "--metrics-port", "0", "--results-dir", "results"),
+            "--otel",  # Locust's own; with or without its packages nothing of ours breaks
+            variables={f"OTEL_{one}_EXPORTER": "none" for one in ("TRACES", "METRICS", "LOGS")},
         )
         self.process.wait_for("metrics at http://127.0.0.1:")
         self.port = int(re.findall(r"metrics at http://[^:]+:(\d+)/", self.process.errors)[0])
