@@ -3,11 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
-.PHONY: help setup demo fmt check schema proto proto-check test unit e2e documents lock wheel clean
+.PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
 .PHONY: e2e-1 e2e-2
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
-.PHONY: bench-file-matrix manifests test-k8s
+.PHONY: bench-file-matrix bench-compare bench-open manifests test-k8s
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,10 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 test: check  ## all checks and every test
 	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents
 
+# On its own: the clean runs have to keep the shipped limits.
+prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
+	$(BIN)/gauntlet prove
+
 unit: setup  ## only the tests that start no Locust process
 	$(BIN)/python -m pytest -q -m 'not e2e and not docker'
 
@@ -99,6 +103,12 @@ bench-files: setup  ## MB/s and memory of the file server's client and target ne
 
 bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
 	$(BIN)/python -m benchmarks.file_matrix
+
+bench-open: setup  ## CPU per arrival of the open model, and how late arrivals begin
+	$(BIN)/python -m benchmarks.open_model
+
+bench-compare: setup  ## does a comparison of three runs with three see a delay that is a tenth longer?
+	$(BIN)/python -m benchmarks.compare
 
 build/security/installed: requirements-security.lock
 	$(PYTHON) -m venv build/security

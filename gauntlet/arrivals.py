@@ -88,6 +88,13 @@ class Schedule:
         """The arrivals that are wanted by `elapsed`, as a real number."""
         return math.fsum(piece.grown(elapsed) for piece in self.pieces)
 
+    def rate(self, elapsed: float) -> float | None:
+        """Arrivals per second wanted at `elapsed`; None where no open phase is on."""
+        for piece in self.pieces:
+            if piece.start <= elapsed < piece.end:
+                return piece.begin + piece.steepness * (elapsed - piece.start)
+        return None
+
     def due(self, position: float) -> float:
         """When a position is reached, in seconds since the start; `position` is below `end`."""
         for piece, before, after in zip(self.pieces, self._before, self._before[1:], strict=False):

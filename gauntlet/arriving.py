@@ -33,6 +33,9 @@ LEAD_S = 0.5
 HANDOVER_S = NOTICE_S + 2.0
 """How long a worker that leaves waits for others to take over."""
 
+LOOK_S = 0.25
+"""How often who has nothing to do looks whether that has changed; well within the notice."""
+
 BURST = 50
 """Overdue arrivals that are handed out before all others get a turn."""
 
@@ -102,6 +105,13 @@ class Arriving:
         assert self.pool is not None
         return counted([self._book(self.pool)], 0, self.pool.late_counts)
 
+    @property
+    def wanted(self) -> float | None:
+        """Arrivals per second wanted now; None where none are."""
+        if self._schedule is None:
+            return None
+        return self._schedule.rate(time.perf_counter() - self._begun)
+
     # -- processes that run users ----------------------------------------------------------------
 
     def ready(self, **_: Any) -> None:
@@ -161,8 +171,7 @@ class Arriving:
             pause = self._begun + moment - time.perf_counter() if moment < math.inf else math.inf
             if pause > 0:
                 overdue = 0
-                self._change.wait(None if pause == math.inf else pause)
-                self._change.clear()
+                self._pause(pause)
                 continue
             self._now = moment
             if not arrives:
@@ -176,6 +185,17 @@ class Arriving:
             overdue += 1
             if overdue % BURST == 0:
                 gevent.sleep(0.0001)  # a real pause: gevent looks at its timers after one alone
+
+    def _pause(self, seconds: float) -> None:
+        """Let others go on, until somebody says what to serve where nobody has yet.
+
+        A plain pause costs a fraction of one that an event may end.
+        """
+        if self._share is None:
+            self._change.wait()
+            self._change.clear()
+        else:
+            gevent.sleep(min(seconds, LOOK_S))
 
     def _ahead(self) -> tuple[float, bool]:
         """When something is to be done next, and whether it is an arrival."""
@@ -197,7 +217,7 @@ class Arriving:
 
     def _stop(self, **_: Any) -> None:
         if self.pool is not None:
-            self.pool.stop()
+            self.pool.stop(self._wanted())
             self._change.set()
 
     # -- a worker's messages ---------------------------------------------------------------------

@@ -9,6 +9,10 @@ gauntlet init DIR        a locustfile and the profiles, to make your own
 gauntlet file-server …   the file server's client as a command
 gauntlet capacity SYSTEM the highest load that holds all thresholds
 gauntlet matrix …        many runs over all combinations of dimensions
+gauntlet suite           profiles in turn, as long as each passes
+gauntlet prove           whether each threshold would notice what it is there for
+gauntlet compare A B     what changed between runs, and whether it got worse
+gauntlet history         the runs under results/, and where they tend to
 gauntlet k8s …           manifests from an overlay, and a run of them in a cluster
 gauntlet report RUN…     the reports of finished runs again, several over each other
 """
@@ -30,11 +34,15 @@ from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.capacity.command import capacity
 from gauntlet.commands import Group, enter
+from gauntlet.compare.command import compare
+from gauntlet.compare.history import history
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.k8s.command import k8s
 from gauntlet.matrix.command import matrix
 from gauntlet.report_command import report
+from gauntlet.suite.command import suite
+from gauntlet.suite.prove_command import prove
 from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
@@ -56,6 +64,10 @@ for _command in (
     capacity,
     file_server,
     matrix,
+    suite,
+    prove,
+    compare,
+    history,
     k8s,
     report,
     image_commands.make_images,

@@ -9,11 +9,12 @@ This module is the only reader of YAML and of the variables that belong to one s
 their variables arrive through Locust's parser.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gauntlet import image_config
@@ -28,6 +29,8 @@ from gauntlet.text import nearest, shown
 DEFAULT = "default"
 MIX = "mix"
 MATRIX = "matrix/file-server"
+RUNNING_TARGET = "GAUNTLET_RUNNING_TARGET"
+"""Tells a run of a reference target that goes on without it, which commands of ours set."""
 EXTRA_PROFILES = "GAUNTLET_PROFILES"
 """Names one more folder of profiles, which commands of ours write for the runs they start."""
 _PACKAGE = Path(__file__).resolve().parent
@@ -142,6 +145,22 @@ def given_addresses(system: System | None) -> dict[str, str]:
     names = system.addresses if system else ()
     texts = {name: _variable(variable_of(name)) for name in names}
     return {name: text.rstrip("/") for name, text in texts.items() if text}
+
+
+class RunningTarget(NamedTuple):
+    """Addresses of a reference target, and where it tells Prometheus of itself."""
+
+    addresses: list[str]
+    metrics: list[str]
+
+
+def running_target() -> RunningTarget | None:
+    """A reference target that runs already and stands for the embedded one.
+
+    The runs of a suite so share one; None where a run starts its own.
+    """
+    text = _variable(RUNNING_TARGET)
+    return RunningTarget(*json.loads(text)) if text else None
 
 
 def variable_of(address: str) -> str:

@@ -41,7 +41,7 @@ class Ending:
         self._parsed = environment.parsed_options
         self._judge = judge
         self._code: int | None = None
-        self._connected = False
+        self._connected = self._by_hand = False
         self._interrupt_main = signals.end_in_order(self._interruption)
 
     def connect(self) -> None:
@@ -56,6 +56,7 @@ class Ending:
     def _quit(self, **_: Any) -> None:
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
+            run.terminated = not self._by_hand  # Locust may hear SIGTERM before we do
             environment.runner.stop()
             self._judge.stop()  # a runner that still prepares its start tells nobody of its stop
         while self._judge.run is not None:
@@ -90,8 +91,9 @@ class Ending:
         run = self._judge.run
         if run is not None and run.ended:
             return None  # its judgement comes first
+        self._by_hand = number == signal.SIGINT
         if run is not None:
-            run.terminated = number == signal.SIGTERM
+            run.terminated = not self._by_hand
         begun = run is not None or self._judge.record is not None
         if begun or (self._connected and self._environment.web_ui is not None):
             return KeyboardInterrupt()

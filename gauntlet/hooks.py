@@ -63,6 +63,11 @@ def fail(error: GauntletError) -> NoReturn:
     raise SystemExit(int(error.exit_code))
 
 
+def _look_at_the_clock() -> None:
+    """After long work: gevent's timers, Locust's for `-t` too, count from its last look."""
+    gevent.get_hub().loop.update_now()
+
+
 class Suite:
     """The suite in one Locust process, whatever its part is."""
 
@@ -91,8 +96,7 @@ class Suite:
         arriving = self._instruments.arriving
         environment.events.test_start.add_listener(self._start)
         environment.events.test_start.add_listener(arriving.ready)
-        # What came so far took long, and gevent's timers count from its last look at the clock.
-        gevent.get_hub().loop.update_now()
+        _look_at_the_clock()
         if isinstance(runner, WorkerRunner):
             LastReport(environment, runner)
             environment.events.quitting.add_listener(arriving.leave)  # fired before the last report
@@ -102,6 +106,7 @@ class Suite:
                 self._judge = Judge(environment, self._worker, self._instruments)
             except GauntletError as error:
                 fail(error)
+        _look_at_the_clock()
         self._ready.set()
 
     def catch_up(self, environment: Environment, **_: Any) -> None:

@@ -16,7 +16,7 @@ from gauntlet.models import Interval, metrics_url
 from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
-from gauntlet.units import parse_interval, parse_rate
+from gauntlet.units import parse_interval, parse_number, parse_rate
 
 PREFLIGHT = ("warn", "strict", "off")
 LARGEST = 2**63
@@ -38,6 +38,7 @@ class Options:
     seed: int | None
     total_iterations: int | None
     wait: Interval | Literal["original"] | None
+    scale: float = 1.0
     metrics: tuple[str, int] | None = None
     """Host and port of the endpoint for Prometheus."""
     web_password: str | None = None
@@ -66,6 +67,14 @@ def add(parser: LocustArgumentParser) -> None:
         env_var="LOCUST_LOAD_PROFILE",
     )
     group.add_argument(
+        "--scale",
+        metavar="<factor>",
+        default=None,
+        help="Shorten the load profile: 0.1 makes each of its durations a tenth, with the same "
+        "users and thresholds. Default: 1.",
+        env_var="LOCUST_SCALE",
+    )
+    group.add_argument(
         "--environment",
         metavar="<name>",
         help="Environment whose targets to test. Default: embedded, which starts the reference "
@@ -77,8 +86,9 @@ def add(parser: LocustArgumentParser) -> None:
         metavar="<rule>",
         action="append",
         default=[],
-        help="A rule that judges the run, such as 'p95(\"/predict*\") < 2s'. Repeatable; replaces "
-        "the profile's rule of the same metric and glob.",
+        help="A rule that judges the run, such as 'p95(\"/predict*\") < 2s'. Also "
+        "'… in steady over 10s abort': in a phase, over windows, ending the run. Repeatable; "
+        "replaces the profile's rule of the same metric, glob, phase and window.",
         env_var="LOCUST_THRESHOLD",
     )
     group.add_argument(
@@ -228,6 +238,7 @@ def read(options: Namespace) -> Options:
     if options.exact_mix and options.total_iterations is None:
         mistakes.append("--exact-mix: expected --total-iterations with it, got none")
     wait = _wait(options.wait, mistakes)
+    scale = _scale(options.scale, mistakes)
     for check in (arrivals, max_users):
         with gathering(mistakes):
             check(options)
@@ -249,10 +260,22 @@ def read(options: Namespace) -> Options:
         seed=seed,
         total_iterations=total,
         wait=wait,
+        scale=scale,
         metrics=None if port is None else (options.metrics_host or "127.0.0.1", port),
         web_password=options.web_password_file or None,
         target_metrics=metrics,
     )
+
+
+def parse_scale(text: str) -> float:
+    """The factor on a profile's durations; ValueError where it is none."""
+    try:
+        factor = parse_number(text)
+    except ValueError:
+        factor = 0.0
+    if not 0.001 <= factor <= 1:
+        raise ValueError(f"expected a factor from 0.001 to 1, got {text!r}")
+    return factor
 
 
 def arrivals(options: Namespace) -> Arrivals | None:
@@ -305,6 +328,14 @@ def _whole(
     high = "2**63 - 1" if most == LARGEST - 1 else most
     mistakes.append(f"{option}: expected a whole number from {least} to {high}, got {text!r}")
     return None
+
+
+def _scale(text: str | None, mistakes: list[str]) -> float:
+    try:
+        return parse_scale(text) if text else 1.0
+    except ValueError as error:
+        mistakes.append(f"--scale: {error}")
+        return 1.0
 
 
 def _wait(text: str | None, mistakes: list[str]) -> Interval | Literal["original"] | None:

@@ -111,6 +111,7 @@ class Planner:
             system=self.system.name if self.system else None,
             profile_name=shape.profile if shape else None,
             profile=shape.plan if shape else None,
+            scale=self.options.scale if shape else 1.0,
             environment=self.target.environment if given else None,
             target=environment.host or "by user class",
             rules=self.rules(),
@@ -140,18 +141,17 @@ class Planner:
         if not target.embedded:
             return target
         assert self.system is not None
-        names = self.system.addresses
-        self._embedded = EmbeddedTarget(
-            self.system.target,
-            self.system.target_options,
-            self.system.servers or max(len(names), 1),
-        )
-        told = self._embedded.metrics
+        names, running = self.system.addresses, config.running_target()
+        if running is None:
+            self._embedded = EmbeddedTarget(
+                self.system.target, self.system.target_options, self.system.embedded
+            )
+            running = config.RunningTarget(self._embedded.addresses, self._embedded.metrics)
+        addresses, told = running
         metrics = dict(zip(names if len(told) > 1 else ("",), told, strict=True))
         if not names:
-            address = joined(self.system, self._embedded.addresses)
-            return Target(address, "embedded", metrics=metrics)
-        found = dict(zip(names, self._embedded.addresses, strict=True))
+            return Target(joined(self.system, addresses), "embedded", metrics=metrics)
+        found = dict(zip(names, addresses, strict=True))
         return targets(self.system, found, "embedded", metrics)
 
     def _given(self, host: str | None) -> tuple[str | None, dict[str, str]]:
@@ -192,12 +192,13 @@ class Planner:
 
     def _choose_shape(self) -> None:
         environment = self._environment
-        shapes = {name: shape_for(name, self.system) for name in config.profile_names(self.system)}
+        system, scale = self.system, self.options.scale
+        shapes = {name: shape_for(name, system, scale) for name in config.profile_names(system)}
         if isinstance(environment.shape_class, ProfileShape):
-            environment.shape_class.system = self.system
+            environment.shape_class.system, environment.shape_class.scale = system, scale
         if self.options.profile:
             chosen = shapes.get(self.options.profile) or shape_for(
-                self.options.profile, self.system
+                self.options.profile, system, scale
             )
             environment.shape_class = chosen
             self._warn_of_curve_options()

@@ -81,6 +81,7 @@ class Pool:
         self._most = most
         self.stopped = False
         self._posts: dict[type[User], Post] = {}
+        self._chosen: Sequence[type[User]] = ()
         self._spare_locusts_stops()
 
     # -- what users do ---------------------------------------------------------------------------
@@ -100,7 +101,9 @@ class Pool:
         finally:
             post.parked -= 1
         if due is _LEAVE:
-            raise StopUser
+            if self._surplus(post.kind):
+                raise StopUser
+            due = None
         if user._state == LOCUST_STATE_STOPPING:
             if due is not None:
                 post.arrivals.put(due)
@@ -122,7 +125,7 @@ class Pool:
         if self.is_open or post is None or not post.leaving:
             return False
         post.leaving -= 1
-        return True
+        return self._surplus(post.kind) > 0  # Locust may have stopped some since
 
     # -- what the schedule does ------------------------------------------------------------------
 
@@ -154,22 +157,24 @@ class Pool:
         if not self.is_open or self.stopped:
             return
         self.is_open = False
-        wanted, present = self._runner.target_user_classes_count, Counter(self._present())
         for kind, post in self._posts.items():
             self._drop_rest(post)
-            surplus = max(present[kind] - wanted.get(kind.__name__, 0), 0)
+            surplus = self._surplus(kind)
             at_once = min(surplus, post.parked)
             post.leaving = surplus - at_once
             for place in range(post.parked):
                 post.arrivals.put(_LEAVE if place < at_once else None)
 
-    def stop(self) -> None:
-        """The load ends: what waits is dropped; users who are done begin nothing any more."""
+    def stop(self, wanted: bool = True) -> None:
+        """The load ends: what waits and is `wanted` is dropped; users begin nothing any more."""
         if self.stopped:
             return
         self.stopped = self.is_open = True
+        dropped = self.dropped
         for post in self._posts.values():
             self._drop_rest(post)
+        if not wanted:
+            self.dropped = dropped
 
     def take_counts(self) -> dict[int, int]:
         """Counts of lateness since the last time."""
@@ -214,14 +219,20 @@ class Pool:
 
     def _kinds(self) -> Sequence[type[User]]:
         """Classes that serve arrivals: all but those of a fixed number, if there are others."""
+        if self._chosen:
+            return self._chosen
         classes = self._runner.user_classes
-        if isinstance(self._runner, WorkerRunner) and self._runner.target_user_classes_count:
+        if isinstance(self._runner, WorkerRunner):  # it knows when Locust has told it
             picked = self._runner.target_user_classes_count
             classes = [kind for kind in classes if kind.__name__ in picked]
-        return [kind for kind in classes if not kind.fixed_count] or classes
+        self._chosen = [kind for kind in classes if not kind.fixed_count] or classes
+        return self._chosen or self._runner.user_classes
 
-    def _present(self) -> list[type[User]]:
-        return [type(one.args[0]) for one in self._runner.user_greenlets if one.args]
+    def _surplus(self, kind: type[User]) -> int:
+        """Users of a class beyond those that Locust asked for."""
+        present = [one for one in self._runner.user_greenlets if one.args]
+        count = sum(type(one.args[0]) is kind for one in present)
+        return max(count - self._runner.target_user_classes_count.get(kind.__name__, 0), 0)
 
     def _spare_locusts_stops(self) -> None:
         """Let Locust stop nobody while arrivals are served, unless it ends the load."""

@@ -83,6 +83,7 @@ class Plan:
     mix: Model | None
     preflight: Sequence[str]
     addresses: Mapping[str, str] = field(default_factory=dict)
+    scale: float = 1.0
     metrics: Mapping[str, str] = field(default_factory=dict)
     """Where the target tells Prometheus of itself, by name where there are several."""
 
@@ -139,8 +140,9 @@ class Run:
         self.terminated = False
         """Whether SIGTERM ends it."""
         self.ended = False
-        self._waits = plan.profile is not None
+        self._waits = True
         """Whether the load has yet to begin."""
+        self._loaded = self._began
         self._lasted: float | None = None
         self.folder: Path = files.new_folder(
             plan.results, self._started, plan.system, plan.profile_name
@@ -155,8 +157,9 @@ class Run:
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
         self._waits = False
+        self._loaded = time.time()
         if self.plan.profile is not None:
-            self._begun, self._began = time.perf_counter(), time.time()
+            self._begun, self._began = time.perf_counter(), self._loaded
             self._timeline = Timeline()  # moments of the preparation count from another start
 
     def checks(self) -> list[Check]:
@@ -179,7 +182,7 @@ class Run:
         ends = math.inf if self._lasted is None else self._lasted
         phase = next((one for one in curves.stretches(self._curve) if one.name == rule.phase), None)
         if phase is None:
-            return Span(self._began, self._began + ends)
+            return Span(self._loaded, self._began + ends)
         return Span(self._began + phase.start, self._began + min(phase.end, ends))
 
     def so_far(self) -> RunRecord:
@@ -262,6 +265,12 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
+    def _wanted(self, t: float) -> float | None:
+        """What the curve wants, or `--arrivals` without one; None where nothing says."""
+        if self.plan.profile is None and self._arriving is not None:
+            return self._arriving.wanted
+        return self._following.wanted(t)
+
     def _watch(self) -> None:
         shown = progress.wanted(self._environment.parsed_options)
         try:
@@ -294,7 +303,7 @@ class Run:
             users=self._environment.runner.user_count if self._environment.runner else 0,
             requests=sum(series.requests for series in every),
             failures=sum(series.failures for series in every),
-            wanted=self._following.wanted(t),
+            wanted=self._wanted(t),
             cpu=self._pulse.vitals.latest,
             waiting=arrivals.waiting,
             dropped=arrivals.dropped + arrivals.missing,
@@ -316,6 +325,7 @@ class Run:
             python=platform.python_version(),
             system=plan.system,
             profile=plan.profile_name,
+            scale=plan.scale,
             environment=plan.environment,
             target=plan.target,
             addresses=dict(plan.addresses),

@@ -12,6 +12,7 @@ from locust import LoadTestShape
 
 from gauntlet import config, curves
 from gauntlet.models import Profile
+from gauntlet.scaling import scaled
 from gauntlet.systems import System
 
 Tick = tuple[int, float]
@@ -26,6 +27,8 @@ class ProfileShape(LoadTestShape):
     def __init__(self) -> None:
         super().__init__()
         self.system: System | None = None
+        self.scale = 1.0
+        """Factor on the profile's durations."""
         self._plan: Profile | None = None
         self._last: Tick = (0, 1.0)
         self._held = False
@@ -35,7 +38,7 @@ class ProfileShape(LoadTestShape):
     def plan(self) -> Profile:
         """The profile, read when it is first asked for."""
         if self._plan is None:
-            self._plan = config.load_profile(self.profile, self.system)
+            self._plan = scaled(config.load_profile(self.profile, self.system), self.scale)
         return self._plan
 
     def reset_time(self) -> None:
@@ -72,9 +75,9 @@ class ProfileShape(LoadTestShape):
         return sum(kind.fixed_count for kind in self.runner.user_classes) if self.runner else 0
 
 
-def shape_for(profile: str, system: System | None) -> ProfileShape:
+def shape_for(profile: str, system: System | None, scale: float = 1.0) -> ProfileShape:
     """A concrete shape, named after its profile, as Locust's picker shows it."""
     kind = type(profile, (ProfileShape,), {"profile": profile, "__doc__": f"Profile {profile}."})
     shape: ProfileShape = kind()
-    shape.system = system
+    shape.system, shape.scale = system, scale
     return shape

@@ -62,11 +62,28 @@ class System:
     settings: str = ""
     """The variable that names a file of settings in the original tester's form."""
 
+    probe: tuple[str, ...] = ()
+    """Options that leave in the tasks whose preflight is the lightest call: a suite's probe."""
+
+    progression: tuple[str, ...] = ("smoke", "quick", "standard", "load", "stress")
+    """Profiles in the order in which a suite runs them: each asks more than the one before."""
+
+    @property
+    def embedded(self) -> int:
+        """How many addresses its reference target tells, as a run starts it."""
+        return self.servers or max(len(self.addresses), 1)
+
 
 SYSTEMS = {
     system.name: system
     for system in (
-        System("predict", PredictMix, "predict_mix.py", "predict"),
+        System(
+            "predict",
+            PredictMix,
+            "predict_mix.py",
+            "predict",
+            probe=("--tags", "health"),
+        ),
         System(
             "walrus",
             WalrusMix,
@@ -88,6 +105,8 @@ SYSTEMS = {
             "chater_flows.py",
             "chater",
             addresses=("chater",),
+            probe=("--tags", "full_flow"),
+            progression=("smoke", "low", "normal", "load", "high", "stress"),
             address_variables=("TARGET_HOST", "EATER_TARGET_HOST"),
             # A demo without secrets and limits; the grid of half a second is the original's alone.
             target_options=("--daily-limit", "0", "--answer-grid", "0s", "--slots", "0"),
@@ -115,6 +134,7 @@ SYSTEMS = {
             schemes=("udp",),
             target_options=("--nodes", "3", "--pacing", "2ms", "--metrics-port", "0"),
             servers=3,
+            progression=("smoke", "light", "standard", "heavy"),
             settings="IMAGE_CLOUD_CONFIG",
             variables=(
                 Variable("IMAGE_CLOUD_KEEP", key="output.keep"),
@@ -127,6 +147,7 @@ SYSTEMS = {
             "file_server_mix.py",
             "file-server",
             schemes=("tcp",),
+            probe=("--tags", "list"),
             target_options=("--pool", "50", "--populate", "10,50,100", "--metrics-port", "0"),
         ),
     )

@@ -65,6 +65,7 @@ def test_arrivals_of_one_rate_lie_evenly() -> None:
     assert len(dues) == 4000
     assert dues[0] == pytest.approx(0.0025)
     assert [b - a for a, b in pairwise(dues)] == pytest.approx([0.005] * 3999)
+    assert [steady(200, 20).rate(t) for t in (-1, 0, 19.9, 20)] == [None, 200, 200, None]
 
 
 def test_a_load_without_an_end_has_arrivals_for_ever() -> None:

@@ -171,6 +171,27 @@ ELSEWHERE = {
     "gauntlet run image-cloud --env local --profile smoke": (
         "tests/e2e/test_image_cloud.py::test_a_node_that_is_killed_is_named_by_the_verdict"
     ),
+    **dict.fromkeys(
+        (
+            "gauntlet suite --system predict",
+            "gauntlet suite --system predict smoke quick standard --scale 0.5",
+            "gauntlet suite --resume results/20261126T090000Z-predict-suite",
+        ),
+        "tests/suite/test_suite.py::"
+        "test_a_suite_that_was_killed_goes_on_after_its_last_finished_step",
+    ),
+    **dict.fromkeys(
+        (
+            "gauntlet compare results/before results/after",
+            "gauntlet compare -b results/a1 -b results/a2 -b results/a3 "
+            "results/b1 results/b2 results/b3",
+        ),
+        "tests/compare/test_command.py::test_a_regression_is_shown_in_every_form_and_ends_with_3",
+    ),
+    **dict.fromkeys(
+        ("gauntlet prove", "gauntlet prove predict"),
+        "tests/suite/test_prove.py::test_a_threshold_that_was_loosened_by_hand_is_found",
+    ),
     "gauntlet init mine": "tests/test_wheel.py::test_gauntlet_init_makes_a_folder_that_runs",
 }
 EXIT_CODES = {"gauntlet run predict --profile smoke --env production": ExitCode.USAGE}
@@ -691,7 +712,9 @@ def test_a_budget_of_chater_judges_every_profile_of_its_own(row: Row) -> None:
     system = SYSTEMS["chater"]
     for name in config.profile_names(system):
         rules = {rule.text for rule in config.load_profile(name, system).thresholds}
-        assert row.ours in rules, name
+        # Of the few requests of one user in a minute all count: the same limit, and no milder.
+        ours = row.ours.replace("p95", "max") if name == "smoke" else row.ours
+        assert ours in rules, name
 
 
 def test_the_spike_of_chater_is_that_of_the_original() -> None:

@@ -4,30 +4,16 @@ Each ends when its standard input ends, so none outlives the matrix, not even on
 """
 
 import json
-import os
 import re
-import select
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gauntlet.errors import GauntletError
-from gauntlet.exitcodes import ExitCode
+from gauntlet.children import START_S, Broken, Child
 
-START_S = 60.0
-END_S = 10.0
 GRACE_S = 30.0
 """How much longer than its limit a cell may take until its end is told."""
 
 _WORKER = re.compile(r"worker \d+ connections (\d+) served (\d+) failed (\d+)")
-
-
-class Broken(GauntletError):
-    """A process of the matrix did not do its part; what it measured is worth nothing."""
-
-    exit_code = ExitCode.INVALID
 
 
 class Served(NamedTuple):
@@ -39,53 +25,6 @@ class Served(NamedTuple):
     failed: int
 
 
-class _Child:
-    """A process of which we read lines, with a deadline."""
-
-    def __init__(self, what: str, *arguments: str) -> None:
-        self._what = what
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,  # a terminal's Ctrl-C is for the matrix, which ends the others
-        )
-        self._read = b""
-
-    def line(self, within: float) -> str:
-        """The next line; Broken where none comes in time."""
-        assert self._process.stdout is not None
-        deadline, descriptor = time.monotonic() + within, self._process.stdout.fileno()
-        while b"\n" not in self._read:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                raise Broken(f"{self._what}: expected a word in time, got none")
-            piece = os.read(descriptor, 1 << 16)
-            if not piece:
-                raise Broken(f"{self._what} ended unasked")
-            self._read += piece
-        line, _, self._read = self._read.partition(b"\n")
-        return line.decode()
-
-    def say(self, text: str) -> None:
-        """Write a line."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(text.encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise Broken(f"{self._what} ended unasked") from error
-
-    def end(self) -> str:
-        """End the process; what it had still to say."""
-        try:
-            output, _ = self._process.communicate(timeout=END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            output, _ = self._process.communicate()
-        return (self._read + output).decode()
-
-
 class Target:
     """The reference target of one cell."""
 
@@ -94,7 +33,7 @@ class Target:
         shared = mode == "process" and shared_port
         options += ["--shared-port"] if shared else []
         arguments = ["gauntlet.targets", "file-server", "--exit-with-parent", *options]
-        self._child = _Child("the reference target", *arguments)
+        self._child = Child("the reference target", *arguments)
         self.addresses: list[tuple[str, int]] = []
         try:
             for _ in range(pool if mode == "process" and not shared else 1):
@@ -117,7 +56,7 @@ class Clients:
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sizes = list(sizes)
-        self._children: dict[str, _Child] = {}
+        self._children: dict[str, Child] = {}
 
     def run(self, mode: str, order: dict[str, Any], addresses: Sequence[Any]) -> list[Any]:
         """Run a client for every address; what became of each.
@@ -127,7 +66,7 @@ class Clients:
         child = self._children.get(mode)
         if child is None:
             module = "gauntlet.matrix.client" if mode == "thread" else "gauntlet.matrix.fleet"
-            child = self._children[mode] = _Child("a Locust process", module)
+            child = self._children[mode] = Child("a Locust process", module)
             child.say(json.dumps(self._sizes))
         child.say(json.dumps({**order, "addresses": addresses}))
         if child.line(START_S) != "ready":

@@ -5,7 +5,7 @@
 The second is that of the Unix clock. A second may come in parts, from several workers and in
 several reports: adding them up is all there is to do. What is kept stays bounded however long the
 run is and whatever it asks for: beyond `MOST_COST` the steps of the response times get coarser
-(`COARSE_BITS`, 0.8 % to either side), then, as beyond `MOST_SECONDS`, slices twice as wide take in
+(`COARSE_BITS`, 1.6 % to either side), then, as beyond `MOST_SECONDS`, slices twice as wide take in
 two neighbours each. Old slices move over a few at a time, so that no request waits for it.
 """
 
@@ -19,11 +19,11 @@ from gauntlet.measure.series import LARGEST, Counts, Floats, Key, Numbers, Serie
 MOST_SECONDS = 600
 """Different slices of time."""
 
-MOST_COST = 300_000
+MOST_COST = 600_000
 """Steps of response times in all slices together, and `SLICE_COST` for each slice: some 4 MB."""
 
 SLICE_COST = 12
-COARSE_BITS = 7
+COARSE_BITS = 6
 MOVES = 20
 """Old slices that move over with every new part."""
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from gauntlet.report.record import RunRecord, Statistics
 
 RULE = "=" * 30
-_STYLE = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
+STYLE = {"PASS": "bold green", "FAIL": "bold red", "INVALID": "bold yellow"}
 
 
 def write(record: RunRecord, folder: str, stream: TextIO | None = None) -> None:
@@ -207,4 +207,4 @@ def _verdict(record: RunRecord) -> Text:
     said = f"{mark} {verdict}"
     if verdict == "PASS" and record.thresholds:
         said += " - All thresholds met"
-    return Text(said, _STYLE[verdict])
+    return Text(said, STYLE[verdict])

@@ -1,23 +1,26 @@
 """What a run's figures say of its target, in words: throughput, failures, who was slow first. Pure.
 
     throughput rose with the load: 10/s at 10 users, 96/s at 100 users
-    throughput was on a plateau of 52/s from 50 users on: 50/s at 100 users
+    throughput was on a plateau from 50 users on: 52/s, then 54/s at 100 users
     throughput fell beyond 50 users: 52/s, then 31/s at 100 users
     failures 1-5%: 2.3% of all requests, first 41s into the run, most in spike (4.1%)
     first over budget: POST /predict, p95 3.1s in 10s against p95 <= 2s, in spike, 24s into the run
 
-The load is cut into four equal bands from 0 to its peak; a band counts with two seconds or more. A
-step to the next band keeps what throughput follows it by: half of the load's growth or more is
-rising, under it a plateau, a tenth below the best band falling.
+Throughput is that of requests that succeeded. The load is cut into four equal bands from 0 to its
+peak; a band counts with two seconds or more. Where throughput follows the last step by half of the
+load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell.
 """
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from gauntlet.measure.series import Key, Series
 from gauntlet.report.record import Moment, RunRecord, Slice
+from gauntlet.text import counted
 from gauntlet.thresholds import Threshold, parse, value_of
 from gauntlet.units import format_duration
 
@@ -45,45 +48,54 @@ def diagnose(record: RunRecord) -> tuple[str, ...]:
 
 
 def _throughput(record: RunRecord) -> Iterator[str]:
-    unit = " arrivals/s" if record.arrivals is not None else " users"
-    bands = load_bands(record.timeline, by_rate=record.arrivals is not None)
+    by_rate = record.arrivals is not None
+    bands = load_bands(record.timeline, record.slices, by_rate)
+
+    def at(load: float) -> str:
+        return f"{load:.3g} arrivals/s" if by_rate else counted(round(load), "user")
+
+    if bands and not any(rate for _, rate in bands):
+        yield "throughput was 0/s: no request succeeded"
+        return
     if len(bands) < 2:
         for load, rate in bands:
-            yield f"throughput was {_rate(rate)} at {load:.3g}{unit}; the load hardly changed"
+            yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
         return
     (first, low), (last, high) = bands[0], bands[-1]
     best = max(bands, key=lambda band: band[1])
     if high < FALLING * best[1]:
-        yield (
-            f"throughput fell beyond {best[0]:.3g}{unit}: {_rate(best[1])}, "
-            f"then {_rate(high)} at {last:.3g}{unit}"
-        )
+        then = f"then {_rate(high)} at {at(last)}"
+        yield f"throughput fell beyond {at(best[0])}: {_rate(best[1])}, {then}"
     elif _follows(*bands[-2:]) < RISING:
         start = next(band for band in bands if band[1] >= FALLING * best[1])
-        yield (
-            f"throughput was on a plateau of {_rate(start[1])} from {start[0]:.3g}{unit} on: "
-            f"{_rate(high)} at {last:.3g}{unit}"
-        )
+        if start == bands[-1]:  # it grew, and by far less than the load
+            start = bands[-2]
+        plateau = f"throughput was on a plateau from {at(start[0])} on"
+        yield f"{plateau}: {_rate(start[1])}, then {_rate(high)} at {at(last)}"
     else:
-        yield (
-            f"throughput rose with the load: {_rate(low)} at {first:.3g}{unit}, "
-            f"{_rate(high)} at {last:.3g}{unit}"
-        )
+        rose = f"{_rate(low)} at {at(first)}, {_rate(high)} at {at(last)}"
+        yield f"throughput rose with the load: {rose}"
 
 
-def load_bands(timeline: Sequence[Moment], by_rate: bool = False) -> list[Band]:
-    """Mean load and throughput of each band of the load, the lowest first."""
-    found: dict[int, list[tuple[float, float, int]]] = {}
+def load_bands(
+    timeline: Sequence[Moment], slices: Sequence[Slice], by_rate: bool = False
+) -> list[Band]:
+    """Mean load and throughput of each band of the load, the lowest first.
+
+    The load is that of the moments. Requests are those of the slices: a master's moments know of
+    them a report later.
+    """
+    edges, made = _cumulative(slices)
+    found: dict[int, list[tuple[float, float, float]]] = {}
     spans = [
-        (*pair, (pair[1].wanted or 0.0) if by_rate else pair[1].users)
-        for pair in pairwise(timeline)
+        (one, two, (two.wanted or 0.0) if by_rate else two.users) for one, two in pairwise(timeline)
     ]
     peak = max((load for *_, load in spans), default=0.0)
     for before, after, load in spans:
         if load > 0:
             band = math.ceil(BANDS * load / peak)
-            made = after.requests - before.requests
-            found.setdefault(band, []).append((after.t - before.t, load, made))
+            low, high = np.interp([before.t, after.t], edges, made)
+            found.setdefault(band, []).append((after.t - before.t, load, float(high - low)))
     bands = []
     for _, moments in sorted(found.items()):
         seconds = sum(span for span, *_ in moments)
@@ -91,6 +103,18 @@ def load_bands(timeline: Sequence[Moment], by_rate: bool = False) -> list[Band]:
             load = sum(span * load for span, load, _ in moments) / seconds
             bands.append((load, sum(made for *_, made in moments) / seconds))
     return bands
+
+
+def _cumulative(slices: Sequence[Slice]) -> tuple[list[float], list[float]]:
+    """Seconds of the run, and the requests that had succeeded by then."""
+    counts: Counter[float] = Counter()
+    for one in slices:
+        counts[one.t] += one.requests - one.failures
+    wide, edges, made = slices[0].seconds if slices else 1.0, [0.0], [0.0]
+    for t, count in sorted(counts.items()):
+        edges += [max(t, edges[-1]), max(t + wide, edges[-1])]
+        made += [made[-1], made[-1] + count]
+    return edges, made
 
 
 def _follows(before: Band, after: Band) -> float:

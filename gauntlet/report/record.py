@@ -218,6 +218,8 @@ class RunRecord(Part):
     python: str
     system: str | None
     profile: str | None
+    scale: float = 1.0
+    """Factor on the profile's durations."""
     environment: str | None
     target: str
     addresses: dict[str, str] = {}

@@ -83,9 +83,10 @@ def test_a_planned_run_that_is_stopped_is_cut_short(labs: Labs) -> None:
         process = wait_for_users(lab)
         families += process.children()
         stop(process)
-    for lab in runs:
+    for lab, (_, stop) in runs.items():
         check_is_invalid(lab, lab.processes[0].end(), "cut short after ")
-        assert " of 10m; let the run finish" in lab.reasons
+        by = " by SIGTERM" if stop is STOPS["SIGTERM"] else ""
+        assert f" of 10m{by}; let the run finish" in lab.reasons
         assert lab.record["total"]["failures"] == 0
     assert families
     wait_until_gone(families)

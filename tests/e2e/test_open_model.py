@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.support import LOCUSTFILE, ROOT, Json, Lab, Process, Target
+from tests.e2e.test_web_runs import serve as serve_page
 
 pytestmark = pytest.mark.e2e
 
@@ -56,7 +57,7 @@ Labs = Callable[..., Lab]
 
 
 @pytest.fixture
-def calls(labs: Labs) -> Labs:
+def calls(labs: Labs) -> Callable[..., Lab]:
     """Labs whose iterations are one call each, with an hour between them that nobody waits."""
 
     def make(name: str, wait: str = "1h") -> Lab:
@@ -90,7 +91,9 @@ def p99_of_the_schedule(rate: float, seconds: float, stall: float) -> float:
     return times[-math.ceil(0.01 * rate * seconds)]
 
 
-def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(calls: Labs) -> None:
+def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(
+    calls: Callable[..., Lab],
+) -> None:
     closed, opened = calls("closed", wait="10ms"), calls("opened")
     closed.profile("closed", duration="10s", users=5, thresholds=["p99 < 1s"])
     open_profile(opened, 10, 200, "p99 < 1s")
@@ -108,7 +111,9 @@ def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(calls: Labs) 
     assert record["peak_users"] > 300
 
 
-def test_dropped_arrivals_spoil_a_run_and_phases_of_both_kinds_take_turns(calls: Labs) -> None:
+def test_dropped_arrivals_spoil_a_run_and_phases_of_both_kinds_take_turns(
+    calls: Callable[..., Lab],
+) -> None:
     capped, mixed = calls("capped"), calls("mixed", wait="100ms")
     target = capped.target("--fault-stall", "1s:1s")
     options = "--arrivals", "200/s", "-t", "4s", "--max-users", "40"
@@ -145,7 +150,7 @@ def check_capped(lab: Lab, output: str) -> None:
     assert health["service_avg_ms"] < health["avg_ms"] - 1
 
 
-def test_workers_share_the_rate_exactly(calls: Labs) -> None:
+def test_workers_share_the_rate_exactly(calls: Callable[..., Lab]) -> None:
     labs = {workers: calls(f"with {workers}") for workers in (1, 2, 4)}
     clusters = [start(lab, workers, open_profile(lab, 4))[1] for workers, lab in labs.items()]
     for cluster in clusters:
@@ -163,7 +168,9 @@ def start(lab: Lab, workers: int, profile: str) -> tuple[Target, list[Process]]:
     return target, lab.cluster(workers, *options)
 
 
-def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(calls: Labs) -> None:
+def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(
+    calls: Callable[..., Lab],
+) -> None:
     orderly, killed = calls("orderly"), calls("killed")
     target, (master, *workers) = start(orderly, 2, open_profile(orderly, 20))
     other, (head, victim, _) = start(killed, 2, open_profile(killed, 16))
@@ -204,7 +211,7 @@ def test_every_kind_of_user_serves_arrivals(labs: Labs) -> None:
     for one, run in runs.items():
         assert run.end().code == 0, (run.output, run.errors)
         assert one.record["arrivals"]["dropped"] == 0
-        assert one.record["arrivals"]["started"] == pytest.approx(30, abs=12)
+        assert one.record["arrivals"]["started"] == pytest.approx(9, abs=3)
         assert one.record["total"]["service_percentiles_ms"] is not None
     counts = {one["name"]: one["requests"] for one in lab.record["endpoints"]}
     assert set(counts) == {"first", "second", "fast"}
@@ -212,7 +219,24 @@ def test_every_kind_of_user_serves_arrivals(labs: Labs) -> None:
 
 
 def serve(lab: Lab, file: str, *options: str) -> Process:
-    return lab.headless("--arrivals", "10/s", "-t", "3s", "-s", "30", *options, file=file)
+    return lab.headless("--arrivals", "3/s", "-t", "3s", "-s", "30", *options, file=file)
+
+
+def test_the_page_starts_open_runs_and_closed_ones(calls: Callable[..., Lab]) -> None:
+    lab = calls("page", wait="50ms")
+    page = serve_page(lab, "--host", lab.target().address, *OFF)
+    users = {"user_count": "1", "spawn_rate": "1", "run_time": "3s"}
+    refused = page.start(**users, arrivals="ten")
+    assert refused["message"].startswith('--arrivals: expected a rate such as "200/s"')
+    assert page.start(**users, arrivals="50/s", arrivals_distribution="poisson")["success"]
+    record = page.wait_for_runs(1)
+    assert record["arrivals"]["started"] == pytest.approx(150, abs=75)  # six standard deviations
+    assert record["outcome"]["verdict"] == "PASS"
+    assert any(row["threshold"].startswith("Arrivals: ") for row in page.tab)
+    assert page.start(**users, arrivals="")["success"]
+    record = page.wait_for_runs(2)
+    assert record["arrivals"] is None
+    assert record["peak_users"] == 1
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,23 @@ def test_a_profile_that_is_stopped_is_cut_short_and_the_next_is_not(lab: Lab) ->
     assert page.wait_for_runs(2)["outcome"]["verdict"] == "PASS"
 
 
+def test_a_rule_aborts_a_run_and_the_page_serves_on(lab: Lab) -> None:
+    rule = "fail_ratio > 50% over 1s abort after 1s"
+    lab.profile("long", duration="10m", thresholds=[rule])
+    lab.profile("tiny", duration="2s")
+    page = serve(lab)
+    assert page.start(shape_class="long")["success"]
+    record = page.wait_for_runs(1)
+    assert (record["outcome"]["verdict"], record["outcome"]["exit_code"]) == ("FAIL", 3)
+    aborted = record["outcome"]["reasons"][-1]
+    assert aborted.startswith("aborted after ") and aborted.endswith(f" of 10m by {rule}")
+    shown = {row["threshold"]: row["state"] for row in page.tab}
+    assert shown[rule] == "✗\N{NO-BREAK SPACE}broken"
+    assert f"Reason: {aborted}" in shown
+    assert page.start(shape_class="tiny")["success"]
+    assert page.wait_for_runs(2)["outcome"]["verdict"] == "PASS"
+
+
 def test_stopping_is_held_against_a_run_only_where_it_had_a_plan(
     labs: Callable[[str], Lab],
 ) -> None:

@@ -24,6 +24,39 @@ HELD = [
     "requests > 0 in recovery over 2s",
     'recovers("max < 60s over 1s") < 60s',
 ]
+TROUBLED = """
+import time
+
+import gauntlet
+from users.predict import PredictUser
+
+gauntlet.register(system="predict")
+wall, began = time.time, time.monotonic()
+time.process_time = time.monotonic  # busy all the time
+time.time = lambda: wall() + (3 if time.monotonic() > began + 8 else 0)  # and set on the way
+
+
+class ImageClient(PredictUser):
+    pass
+"""
+
+LEAVING = """
+from itertools import count
+
+import gauntlet
+from locust.exception import StopUser
+from users.predict import PredictUser
+
+gauntlet.register(system="predict")
+numbers = count()
+
+
+class ImageClient(PredictUser):
+    def on_start(self):
+        if next(numbers) % 2:
+            raise StopUser
+"""
+
 REPORTS = "run.json", "junit.xml", "report.html", "locust_stats.csv"
 
 
@@ -109,3 +142,28 @@ def test_too_few_requests_for_a_percentile_are_no_pass(lab: Lab) -> None:
     assert (ended.code, lab.verdict) == (4, "INVALID"), ended
     assert lab.reasons.startswith("too few requests for p99.999 < 60s: ")
     assert "in all, 100000 needed; run longer" in lab.reasons
+
+
+def test_what_spoils_a_measurement_from_within_is_found_in_the_process_that_it_befell(
+    labs: Labs,
+) -> None:
+    """A worker that is saturated and whose clock is set; users who end by themselves."""
+    hot, gone = labs("hot"), labs("gone")
+    rules = ["fail_ratio <= 1%"]
+    load = "--load-profile", hot.profile("long", "20s", thresholds=rules)
+    [master, other] = hot.cluster(1, *load)
+    where = other.command[other.command.index("--master-host") :]
+    hot.locust("--worker", *where, file=hot.write("troubled.py", TROUBLED))
+    gone.profile("long", "20s", users=6, thresholds=rules)
+    gone.headless(*load, file=gone.write("leaving.py", LEAVING))
+    for lab in (hot, gone):
+        ended = lab.processes[0].end()
+        assert (ended.code, lab.verdict) == (4, "INVALID"), ended
+    saturated, clock = hot.record["outcome"]["reasons"]
+    assert saturated.startswith("worker ") and " was over 90% of a core for " in saturated
+    assert clock.startswith(f"the clock of {saturated.partition(' was ')[0]} was set by 3")
+    assert hot.record["health"]["cpu_max"] > 99
+    assert 2.5 < hot.record["health"]["clock_drift"] < 3.5
+    [off] = gone.record["outcome"]["reasons"]
+    assert off.startswith("users were off the curve for ")
+    assert ": 3 where 6 were wanted; use more workers" in off

@@ -9,7 +9,7 @@ from locust.env import Environment
 
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.measure.slices import MOST_COST, MOST_SECONDS, Slices, by_second, coarse
+from gauntlet.measure.slices import MOST_SECONDS, Slices, by_second, coarse
 from tests.measure.test_merging import fleet, requests
 from tests.measure.test_recorder import Nobody, fire
 
@@ -162,27 +162,30 @@ def test_late_parts_are_added_to_wide_slices() -> None:
     assert slices.items()[0][2].requests == 3
 
 
-def test_many_different_times_get_coarser_steps_then_wider_slices() -> None:
+def test_many_different_times_get_coarser_steps_then_wider_slices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gauntlet.measure.slices.MOST_COST", 60_000)
     slices, random = Slices(), Random(5)
     steps = []
-    for second in range(400):
-        for name in range(10):
+    for second in range(200):
+        for name in range(5):
             part = Series()
             part.add_many([random.lognormvariate(4, 1) for _ in range(100)], [0.0] * 100, 0)
             slices.add(Key("GET", f"/{name}"), second, part)
         steps.append(slices.width)
     found = slices.items()
     cost = sum(len(series.counts) + 12 for *_, series in found)
-    assert cost <= MOST_COST
-    assert sum(sum(series.counts.values()) for *_, series in found) == 400_000
-    assert 1 < slices.width <= 4
-    assert steps[200] == 1, "the steps got coarser first"
+    assert cost <= 60_000
+    assert sum(sum(series.counts.values()) for *_, series in found) == 100_000
+    assert slices.width == 4
+    assert steps[130] == 1, "the steps got coarser first"
 
 
-def test_a_coarse_step_is_at_most_one_percent_off_and_stays_where_it_is() -> None:
+def test_a_coarse_step_is_at_most_two_percent_off_and_stays_where_it_is() -> None:
     random = Random(6)
     for _ in range(2000):
         us = int(10 ** random.uniform(0, 9))
         [step] = coarse({us: 1})
-        assert abs(step - us) <= 0.008 * us + 1e-9
+        assert abs(step - us) <= 0.016 * us + 1e-9
         assert coarse({step: 1}) == {step: 1}

@@ -23,6 +23,16 @@ def timeline(*steps: Step) -> tuple[Moment, ...]:
     return tuple(moments)
 
 
+def ended(*steps: Step, wide: int = 1) -> tuple[Slice, ...]:
+    """The same as slices of two endpoints."""
+    rates = [rate for seconds, _, rate in steps for _ in range(seconds)]
+    return tuple(
+        slice_of(t, name, "", *[10] * (sum(rates[t : t + wide]) // 2), wide=wide)
+        for t in range(0, len(rates), wide)
+        for name in ("/a", "/b")
+    )
+
+
 @pytest.mark.parametrize(
     ("steps", "sentence"),
     [
@@ -32,9 +42,14 @@ def timeline(*steps: Step) -> tuple[Moment, ...]:
             id="nearly as much as the users",
         ),
         pytest.param(
-            [(10, 25, 50), (10, 50, 100), (10, 75, 105), (10, 100, 104)],
-            "throughput was on a plateau of 100/s from 50 users on: 104/s at 100 users",
+            [(10, 25, 50), (10, 50, 100), (10, 75, 106), (10, 100, 104)],
+            "throughput was on a plateau from 50 users on: 100/s, then 104/s at 100 users",
             id="no more from half of the users on",
+        ),
+        pytest.param(
+            [(10, 10, 20), (10, 100, 26)],
+            "throughput was on a plateau from 10 users on: 20/s, then 26/s at 100 users",
+            id="a little more for ten times the users",
         ),
         pytest.param(
             [(10, 25, 50), (10, 50, 90), (10, 100, 60)],
@@ -63,12 +78,27 @@ def test_throughput_is_told_against_the_load(
     steps: Sequence[Step],
     sentence: str,
 ) -> None:
-    record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps))
+    measured = {("GET", "/a"): [10]}
+    record = make_record(measured, timeline=timeline(*steps), slices=ended(*steps))
     assert diagnose(record)[0] == sentence
 
 
+def test_failed_requests_are_no_throughput(make_record: MakeRecord) -> None:
+    steps = (10, 10, 20), (10, 100, 40)
+    failed = [one.model_copy(update={"failures": 9}) for one in ended(*steps) if one.t >= 10]
+    slices = (*ended(steps[0]), *failed)
+    record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps), slices=slices)
+    plateau = "throughput was on a plateau from 10 users on: 20/s, then 22/s at 100 users"
+    assert diagnose(record)[0] == plateau
+    every = tuple(one.model_copy(update={"failures": one.requests}) for one in slices)
+    record = make_record({("GET", "/a"): [-10]}, timeline=timeline(*steps), slices=every)
+    assert diagnose(record)[0] == "throughput was 0/s: no request succeeded"
+
+
 def test_bands_hold_mean_load_and_throughput() -> None:
-    assert load_bands(timeline((4, 10, 20), (2, 40, 50), (2, 36, 30))) == [(10, 20), (38, 40)]
+    steps = (4, 10, 20), (2, 40, 50), (2, 36, 30)
+    assert load_bands(timeline(*steps), ended(*steps)) == [(10, 20), (38, 40)]
+    assert load_bands(timeline(*steps), ended(*steps, wide=2)) == [(10, 20), (38, 40)]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The HTML report: what it says, that it says it alone, and that it copes with what is missing."""
 
 import html as escaping
+import json
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from gauntlet.report import html
 from gauntlet.report.html import axes, columns, curves, facts, figures, tables
-from gauntlet.report.record import Moment, RunRecord, Slice
+from gauntlet.report.record import Moment, RunRecord, Slice, TargetMetric
 from tests.report.conftest import MakeRecord
 from tests.report.samples import sample
 
@@ -177,6 +178,22 @@ def test_phases_are_shaded_from_start_to_end_without_a_gap(whole: RunRecord) -> 
     assert spans[-1].end == 120
 
 
+def test_of_two_phases_that_begin_in_one_second_the_one_that_ends_first_was_first(
+    whole: RunRecord,
+) -> None:
+    common: dict[str, Any] = {"method": "GET", "name": "/a", "requests": 1, "failures": 0}
+    told = [(1.0, "steady"), (1.0, "ramp"), (2.0, "steady"), (3.0, "steady")]
+    slices = tuple(
+        Slice(t=t, seconds=1, phase=phase, total_ms=1, counts=(1000, 1), **common)
+        for t, phase in told
+    )
+    spans = columns.phases(whole.model_copy(update={"slices": slices}))
+    assert [(one.name, one.begin, one.end) for one in spans] == [
+        ("ramp", 0.0, 1.0),
+        ("steady", 1.0, 120.0),
+    ]
+
+
 def test_without_slices_the_rate_is_that_of_the_reports_of_workers(whole: RunRecord) -> None:
     told = [0, 0, 0, 30, 30, 30, 60, 60, 60, 90]
     moments = tuple(
@@ -185,6 +202,13 @@ def test_without_slices_the_rate_is_that_of_the_reports_of_workers(whole: RunRec
     record = whole.model_copy(update={"slices": (), "timeline": moments, "duration": 10.0})
     (rates,) = curves._rates(record, 10)
     assert rates.values == [10.0, 10.0, 10.0]
+
+
+def test_what_a_target_counts_is_shown_as_a_rate(whole: RunRecord) -> None:
+    metric = TargetMetric(name='a_total{b="c"}', points=((0, 10), (2, 30), (4, 5), (5, 8)))
+    (chart,) = curves.target_metrics(whole.model_copy(update={"target_metrics": (metric,)}))
+    assert chart.title == 'a_total{b="c"}, per second'
+    assert json.loads(chart.hover)["rows"][0][1] == ["10.0", "", "3.00"]
 
 
 def test_the_heat_map_is_small_however_long_the_run(whole: RunRecord) -> None:
@@ -233,7 +257,8 @@ def test_a_run_that_goes_on_has_no_last_word(make_record: MakeRecord) -> None:
 
 
 @pytest.mark.parametrize(
-    ("high", "last"), [(0.0, "1"), (1, "1"), (7, "8"), (99, "100"), (12_345, "15,000")]
+    ("high", "last"),
+    [(0.0, "1"), (1, "1"), (7, "8"), (99, "100"), (12_345, "15 k"), (6e8, "600 M")],
 )
 def test_an_axis_ends_at_a_round_number_above(high: float, last: str) -> None:
     axis = axes.linear(high)

@@ -29,7 +29,7 @@ def linear(high: float) -> Axis:
     step = _round_step(high / 4)
     steps = max(math.ceil(high / step - 1e-9), 1)
     top = step * steps
-    marks = tuple(Tick(index / steps, f"{index * step:,.9g}") for index in range(steps + 1))
+    marks = tuple(Tick(index / steps, _round(index * step)) for index in range(steps + 1))
     return Axis(lambda value: _within(value / top), marks)
 
 
@@ -70,6 +70,14 @@ def quantiles(requests: int) -> Axis:
 
     marks = tuple(Tick(place(one), f"{float(f'{one * 100:.9g}'):g}") for one in shares)
     return Axis(place, marks)
+
+
+def _round(value: float) -> str:
+    """A round number: `0.5`, `2,000`, `40 k`, `100 M`."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= 10 * size or (value >= size and unit != "k"):
+            return f"{value / size:,.9g} {unit}"
+    return f"{value:,.9g}"
 
 
 def _short(ms: float) -> str:

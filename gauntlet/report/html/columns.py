@@ -17,6 +17,9 @@ from gauntlet.report.record import RunRecord, Slice
 MOST = 600
 """Columns of a chart; wider than most screens are in points."""
 
+EARLY_S = 5.0
+"""Until then a phase that has requests first is taken for the first of the run."""
+
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -83,21 +86,18 @@ def lay(slices: Sequence[Slice], end: float) -> Columns:
 
 def phases(record: RunRecord) -> list[Span]:
     """When each phase was on, as the slices tell; a phase goes on until the next one begins."""
-    begins: dict[str, float] = {}
+    seen: dict[str, tuple[float, float]] = {}
     for one in record.slices:
         if one.phase:
-            begins[one.phase] = min(begins.get(one.phase, one.t), one.t)
-    ordered = sorted(begins.items(), key=lambda item: item[1])
-    if not ordered:
-        return []
-    ends = [*(begin for _, begin in ordered[1:]), end_of(record)]
-    first = ordered[0][1]
-    # Nothing ends in a run's very first moments, but its first phase is on.
-    begin = 0.0 if first < 5.0 else first
-    spans = [Span(ordered[0][0], begin, ends[0])]
-    return spans + [
-        Span(name, start, end) for (name, start), end in zip(ordered[1:], ends[1:], strict=True)
-    ]
+            first, last = seen.get(one.phase, (one.t, one.t))
+            seen[one.phase] = min(first, one.t), max(last, one.t)
+    # A slice is as short as a second: two phases may begin in the same, the shorter one first.
+    names = sorted(seen, key=seen.__getitem__)
+    begins = [seen[name][0] for name in names]
+    if begins and begins[0] < EARLY_S:
+        begins[0] = 0.0  # nothing ends in a run's first moments, but its first phase is on
+    ends = [*begins[1:], end_of(record)][: len(begins)]
+    return [Span(*span) for span in zip(names, begins, ends, strict=True)]
 
 
 def end_of(record: RunRecord) -> float:

@@ -119,10 +119,22 @@ def target_metrics(record: RunRecord) -> list[Chart]:
     across, spans = axes.seconds(columns.end_of(record)), columns.phases(record)
     found = []
     for one in record.target_metrics[:DRAWN]:
-        points = _thinned(one.points)
+        counter = one.name.partition("{")[0].endswith("_total")
+        told = _per_second(one.points) if counter else one.points
+        points = _thinned(told)
         line = Points(one.name, "d", [t for t, _ in points], [value for _, value in points])
-        found.append(draw(one.name, across, [line], at=clock, spans=spans, height=80))
+        title = f"{one.name}, per second" if counter else one.name
+        found.append(draw(title, across, [line], at=clock, spans=spans, height=80))
     return found
+
+
+def _per_second(points: Sequence[tuple[float, float]]) -> list[tuple[float, float | None]]:
+    """How fast a counter grew; None where it began anew."""
+    return [
+        ((t + later) / 2, (more - value) / (later - t) if more >= value else None)
+        for (t, value), (later, more) in pairwise(points)
+        if later > t
+    ]
 
 
 def percentiles(records: Sequence[RunRecord], names: Sequence[str]) -> list[Named]:

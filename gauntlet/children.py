@@ -1,0 +1,195 @@
+"""Processes that a command starts and that end with it: reference targets and Locust runs.
+
+Each ends when its standard input ends, so none outlives the command, not even one that was killed.
+"""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Self
+
+from gauntlet import config
+from gauntlet.errors import GauntletError
+from gauntlet.exitcodes import ExitCode
+from gauntlet.report.record import RunRecord
+from gauntlet.systems import System
+
+START_S = 60.0
+END_S = 10.0
+
+
+class Broken(GauntletError):
+    """A process did not do its part; what it was needed for is worth nothing."""
+
+    exit_code = ExitCode.INVALID
+
+
+class RunFailed(GauntletError):
+    """A Locust run ended without a record; it said why itself."""
+
+    def __init__(self, mistakes: Sequence[str], code: int) -> None:
+        super().__init__(mistakes)
+        known = code in list(ExitCode) and code != ExitCode.PASS
+        self.exit_code = ExitCode(code) if known else ExitCode.INVALID
+
+
+class Child:
+    """A process of which we read lines, with a deadline."""
+
+    def __init__(
+        self, what: str, *arguments: str, variables: Mapping[str, str] | None = None
+    ) -> None:
+        self._what = what
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **(variables or {})},
+            process_group=0,  # a terminal's Ctrl-C is for the command, which ends the others
+        )
+        self._read = b""
+
+    def line(self, within: float) -> str:
+        """The next line; Broken where none comes in time."""
+        assert self._process.stdout is not None
+        deadline, descriptor = time.monotonic() + within, self._process.stdout.fileno()
+        while b"\n" not in self._read:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                raise Broken(f"{self._what}: expected a word in time, got none")
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                raise Broken(f"{self._what} ended unasked")
+            self._read += piece
+        line, _, self._read = self._read.partition(b"\n")
+        return line.decode()
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(text.encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise Broken(f"{self._what} ended unasked") from error
+
+    def end(self) -> str:
+        """End the process; what it had still to say."""
+        try:
+            output, _ = self._process.communicate(timeout=END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            output, _ = self._process.communicate()
+        return (self._read + output).decode()
+
+
+class ReferenceTarget:
+    """The reference target of a system, with the given options besides those that it always has.
+
+    `variables` make it the embedded one of a run.
+    """
+
+    def __init__(self, system: System, options: Sequence[str] = ()) -> None:
+        arguments = [system.target, "--port", "0", "--exit-with-parent"]
+        self._child = Child(
+            f"the reference target of {system.name}",
+            "gauntlet.targets",
+            *arguments,
+            *system.target_options,
+            *options,
+        )
+        try:
+            self.addresses = [self._address() for _ in range(system.embedded)]
+            self.metrics = [f"{one}/metrics" for one in self.addresses if one.startswith("http")]
+            if "--metrics-port" in system.target_options:
+                self.metrics = [self._address()]
+        except BaseException:
+            self._child.end()
+            raise
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What tells a run to use it."""
+        return {config.RUNNING_TARGET: json.dumps([self.addresses, self.metrics])}
+
+    def _address(self) -> str:
+        return self._child.line(START_S).partition(" ")[2].strip()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.end()
+
+
+class LocustRun:
+    """A headless run in its own process; `line` is what one types, `locust` first.
+
+    `told` takes what it says of progress and trouble; without it, that is kept for `RunFailed`.
+    """
+
+    def __init__(
+        self,
+        line: Sequence[str],
+        results: Path,
+        variables: Mapping[str, str] | None = None,
+        told: IO[str] | None = None,
+    ) -> None:
+        self._errors = TemporaryFile() if told is None else None  # closed in end()
+        results.mkdir(parents=True, exist_ok=True)
+        self._results, self._before = results, set(results.iterdir())
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gauntlet.leash"),
+                *(*line, "--results-dir", str(results), "--skip-log-setup"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=told if self._errors is None else self._errors,
+            env={**os.environ, **(variables or {})},
+            process_group=0,
+        )
+
+    def end(self) -> tuple[RunRecord, Path]:
+        """Wait for its end; its record and its folder. RunFailed where there is none.
+
+        An interruption ends it first, with what it measured so far.
+        """
+        try:
+            self._process.wait()
+        finally:
+            self._let_go()
+        said = self._said()
+        new = (path for path in self._results.iterdir() if path not in self._before)
+        folder = next((path for path in new if (path / "run.json").is_file()), None)
+        if folder is None:
+            raise RunFailed(said, self._process.returncode)
+        return RunRecord.model_validate_json((folder / "run.json").read_text("utf-8")), folder
+
+    def interrupt(self) -> None:
+        """Let it end now, from another thread than the one that waits for it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def _let_go(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(START_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _said(self) -> list[str]:
+        if self._errors is None:
+            return []
+        self._errors.seek(0)
+        text = self._errors.read().decode("utf-8", "replace")
+        self._errors.close()
+        return [line for line in text.splitlines() if line.strip()]
