@@ -131,9 +131,9 @@ test-docker: setup build/security/installed  ## build and run the image by an en
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics -o requirements.lock
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics --group dev \
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --group dev \
 	  -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" --group build -c requirements-dev.lock -o requirements-build.lock

@@ -180,8 +180,8 @@ def add(parser: "LocustArgumentParser") -> None:
         "--metrics-port",
         metavar="<port>",
         default=None,
-        help="Serve the run's figures to Prometheus at this port; 0 is one that is free. Needs "
-        "the extra metrics. Workers serve none.",
+        help="Serve the run's figures to Prometheus at this port; 0 is one that is free. "
+        "Workers serve none.",
         env_var="LOCUST_METRICS_PORT",
     )
     group.add_argument(
