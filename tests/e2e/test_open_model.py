@@ -96,7 +96,7 @@ def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(
 ) -> None:
     closed, opened = calls("closed", wait="10ms"), calls("opened")
     closed.profile("closed", duration="10s", users=5, thresholds=["p99 < 1s"])
-    open_profile(opened, 10, 200, "p99 < 1s")
+    open_profile(opened, 10, RATE, "p99 < 1s")
     runs = []
     for lab in (closed, opened):
         target = lab.target("--fault-stall", "4s:2s")
@@ -105,10 +105,12 @@ def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(
     assert [run.end().code for run in runs] == [0, 3]
     assert (closed.verdict, opened.verdict) == ("PASS", "FAIL")
     assert closed.record["total"]["requests"] > 500  # 5 slow ones are not the slowest 1 % of them
-    record = exact(opened, 2000)
-    found = record["total"]["percentiles_ms"]["p99"] / 1000
-    assert found == pytest.approx(p99_of_the_schedule(200, 10, 2.0), rel=0.05)
-    assert record["peak_users"] > 300
+    total, users = exact(opened, 10 * RATE)["total"], opened.record["peak_users"]
+    # Whoever came first in the stall waited for all of it, and for a busy machine to go on.
+    stall, found = total["max_ms"] / 1000, total["percentiles_ms"]["p99"] / 1000
+    assert stall > 1.95
+    assert found == pytest.approx(p99_of_the_schedule(RATE, 10, stall), rel=0.05)
+    assert users > 1.5 * RATE
 
 
 def test_dropped_arrivals_spoil_a_run_and_phases_of_both_kinds_take_turns(
