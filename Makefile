@@ -127,13 +127,13 @@ sbom: build/security/installed  ## write dist/sbom.json: what the image is made 
 	build/security/bin/cyclonedx-py requirements --output-reproducible --outfile dist/sbom.json requirements.lock
 
 test-docker: setup build/security/installed  ## build and run the image by an engine of its own; needs root and Debian
-	$(BIN)/python -m pytest -q -m docker --durations=0 tests/docker
+	$(BIN)/python -m pytest -q -m docker --timeout 1800 --durations=0 tests/docker
 
 lock: setup  ## compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics -o requirements.lock
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --extra metrics --group dev \
+	  --custom-compile-command "make lock" pyproject.toml --extra targets --extra plots --group dev \
 	  -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --custom-compile-command "make lock" --group build -c requirements-dev.lock -o requirements-build.lock

@@ -21,6 +21,7 @@ from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import RUN, Recorder
+from gauntlet.metrics.server import serve
 from gauntlet.phases import Phases
 from gauntlet.planning import Planner
 from gauntlet.preflight import preflight
@@ -67,9 +68,6 @@ class Judge:
         runner = environment.runner
         self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
         if self._planner.options.metrics is not None:
-            # Late: most runs need none of it, and it comes with an extra.
-            from gauntlet.metrics.server import serve
-
             serve(self._planner.options.metrics, environment, self, instruments.recorder)
         if environment.web_ui is not None:
             password, base = self._planner.options.web_password, self._parsed.web_base_path

@@ -5,9 +5,7 @@ Options are ours only where Locust and locust-plugins have none.
 
 from argparse import Namespace
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
-
-from locust.argument_parser import LocustArgumentParser
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from gauntlet import thresholds
 from gauntlet.arrivals import DISTRIBUTIONS, Distribution
@@ -17,6 +15,9 @@ from gauntlet.payloads import manifest
 from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
 from gauntlet.units import parse_interval, parse_number, parse_rate
+
+if TYPE_CHECKING:  # commands that only read options do without Locust and its patches
+    from locust.argument_parser import LocustArgumentParser
 
 PREFLIGHT = ("warn", "strict", "off")
 LARGEST = 2**63
@@ -54,7 +55,7 @@ class Arrivals(NamedTuple):
     distribution: Distribution
 
 
-def add(parser: LocustArgumentParser) -> None:
+def add(parser: "LocustArgumentParser") -> None:
     """Add the options to Locust's parser, in a group of their own."""
     group = parser.add_argument_group(
         "gauntlet", "Profiles, thresholds and verdicts of locust-gauntlet"
@@ -179,8 +180,8 @@ def add(parser: LocustArgumentParser) -> None:
         "--metrics-port",
         metavar="<port>",
         default=None,
-        help="Serve the run's figures to Prometheus at this port; 0 is one that is free. Needs "
-        "the extra metrics. Workers serve none.",
+        help="Serve the run's figures to Prometheus at this port; 0 is one that is free. "
+        "Workers serve none.",
         env_var="LOCUST_METRICS_PORT",
     )
     group.add_argument(

@@ -27,7 +27,7 @@ from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
 from gauntlet.models import Model, Profile
 from gauntlet.pulse import Pulse
-from gauntlet.report import files, progress
+from gauntlet.report import files, locust_files, progress
 from gauntlet.report.diagnosis import diagnose
 from gauntlet.report.record import (
     Failure,
@@ -147,7 +147,7 @@ class Run:
         self.folder: Path = files.new_folder(
             plan.results, self._started, plan.system, plan.profile_name
         )
-        self._files = files.LocustFiles(environment, self.folder)
+        self._files = locust_files.LocustFiles(environment, self.folder)
         if ledger is not None:
             ledger.begin()
         self._watcher = gevent.spawn(self._watch)

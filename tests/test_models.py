@@ -329,8 +329,8 @@ def test_a_wrong_profile_is_refused(load: Load, old: str, new: str, lines: list[
             "protected: false",
             "protect: true",
             [
-                "f:2: protect: expected one of description, protected, targets, got 'protect'; "
-                "did you mean protected?"
+                "f:2: protect: expected one of description, protected, targets, target_metrics, "
+                "got 'protect'; did you mean protected?"
             ],
             id="a key misspelled",
         ),

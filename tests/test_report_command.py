@@ -1,5 +1,7 @@
 """`gauntlet report`: reports made again from records alone, and what speaks against it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,8 @@ def test_several_runs_need_a_file_to_go_to(run: Path) -> None:
 def test_a_place_that_cannot_be_written_is_told(run: Path) -> None:
     with pytest.raises(UsageError, match="-o: expected a file to write to, got "):
         call(run, "-o", run / "no" / "folder.html")
+
+
+def test_commands_that_read_results_do_without_locust_and_its_patches() -> None:
+    script = "import gauntlet.cli, sys; sys.exit('locust' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0

@@ -244,6 +244,9 @@ def _hunt(
             _write(plan.folder / "capacity.csv", steps)
             if not step.holds:
                 time.sleep(PAUSE_S)
+            if step.verdict == "INVALID" and not any(one.holds for one in steps):
+                finding = Finding(None, load)  # less load would not make it trustworthy
+                break
             load = hunt.send(step.holds)
     except StopIteration as end:
         finding = end.value

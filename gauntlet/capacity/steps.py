@@ -21,7 +21,7 @@ from gauntlet.units import format_duration
 MELTED_SHARE = 0.5
 """Failed requests of a target that melts."""
 MELTED_TIMES = 10.0
-"""How far beyond its limit a time is then."""
+"""How far beyond its limit the mean of times is then."""
 WINDOW_S = 3.0
 MOST_TIMES = 20.0
 """How many times longer than asked a step may be."""
@@ -87,13 +87,16 @@ def measured(rule: Threshold) -> str:
 
 
 def abort_rules(rules: Sequence[Threshold]) -> list[str]:
-    """The rules that end a step at once."""
+    """The rules that end a step at once.
+
+    For a percentile stands the mean, which a window of few requests has as well.
+    """
     window = f"over {format_duration(WINDOW_S)} abort"
     shares = [MELTED_SHARE, *(rule.limit for rule in rules if rule.kind == "ratio")]
     aborts = [f"fail_ratio < {max(shares):g} {window}"] if max(shares) < 1 else []
     for rule in rules:
         if rule.kind == "time" and rule.op.startswith("<") and rule.inner is None:
-            subject = rule.metric if rule.glob is None else f'{rule.metric}("{rule.glob}")'
+            subject = "avg" if rule.glob is None else f'avg("{rule.glob}")'
             limit = format_duration(rule.limit * MELTED_TIMES)
             aborts.append(f"{subject} < {limit} {window}")
     return list(dict.fromkeys(aborts))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from gauntlet.errors import UsageError
+from gauntlet.errors import UsageError, gathering
 from gauntlet.report.record import RunRecord
 from gauntlet.text import nearest
 from gauntlet.units import parse_ratio
@@ -115,18 +115,15 @@ def _sides(runs: Sequence[Path], baseline: Sequence[Path]) -> tuple[Sequence[Pat
 
 def _load(paths: Sequence[Path]) -> list[tuple[str, RunRecord]]:
     """Every record by its path; all mistakes at once."""
-    from gauntlet.compare.runs import Unreadable, load
+    from gauntlet.report import files
 
-    found, mistakes = [], []
+    found: list[tuple[str, RunRecord]] = []
+    mistakes: list[str] = []
     for path in paths:
-        try:
-            record = load(path)
-        except Unreadable as error:
-            mistakes += error.mistakes
-            continue
-        if not record.slices:
-            mistakes.append(f"{path}: expected a record of every second, got one without")
-        found.append((str(path), record))
+        with gathering(mistakes):
+            found.append((str(path), files.load(path)))
+            if not found[-1][1].slices:
+                mistakes.append(f"{path}: expected a record of every second, got one without")
     seen: set[Path] = set()
     for path in paths:
         if path.resolve() in seen:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gauntlet.errors import MissingExtra, UsageError
+from gauntlet.errors import MissingExtra, UsageError, gathering
 from gauntlet.report.record import RunRecord
 from gauntlet.text import counted
 from gauntlet.units import format_duration
@@ -86,15 +86,13 @@ def history(
 
 def runs_below(folder: Path) -> tuple[list[Run], list[str]]:
     """The records in a folder's folders by their start, and what could not be read."""
-    from gauntlet.compare.runs import FILE, Unreadable, load
+    from gauntlet.report import files
 
     found: list[Run] = []
     unread: list[str] = []
-    for path in sorted(folder.rglob(FILE)):
-        try:
-            found.append((path.parent, load(path)))
-        except Unreadable as error:
-            unread += error.mistakes
+    for path in sorted(folder.rglob(files.RECORD)):
+        with gathering(unread):
+            found.append((path.parent, files.load(path)))
     return sorted(found, key=lambda run: run[1].started), unread
 
 

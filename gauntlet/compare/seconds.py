@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +29,6 @@ class Place(NamedTuple):
     method: str
     name: str
     phase: str
-
-    @property
-    def endpoint(self) -> str:
-        """Method and name, the method once."""
-        same = self.name.startswith(f"{self.method} ")
-        return self.name if same else f"{self.method} {self.name}".strip()
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ def seconds(place: Place, records: Sequence[RunRecord]) -> tuple[Floats, list[Se
 
 def _laid(parts: Sequence[Slice]) -> NDArray[np.int64]:
     """All counts of slices as one table of value and requests."""
-    flat = np.fromiter((one for part in parts for one in part.counts), dtype=np.int64)
+    flat = np.fromiter(chain.from_iterable(part.counts for part in parts), dtype=np.int64)
     return flat.reshape(-1, 2)
 
 

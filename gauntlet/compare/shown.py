@@ -86,7 +86,7 @@ def rows(changes: Iterable[Change]) -> list[tuple[str, ...]]:
     return [
         (
             _endpoint(one),
-            one.phase,
+            one.phase or "—",
             one.metric,
             value(one.metric, one.baseline),
             value(one.metric, one.current),

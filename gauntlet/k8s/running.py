@@ -41,11 +41,12 @@ class ClusterRun:
         self._name = str(manifests.master(documents)["metadata"]["name"])
         self._workers = manifests.worker_count(documents)
         self._log: subprocess.Popen[bytes] | None = None
+        self._interrupted = False
 
     def run(self, results: Path, keep: bool) -> ExitCode:
         """Run it, fetch its reports, clean up; gives back the verdict's exit code."""
         self._make_room()
-        with _terminated_as_interrupted():
+        with self._noting_signals():
             try:
                 self._kubectl.apply(self._documents)
                 sight = self._wait()
@@ -53,10 +54,9 @@ class ClusterRun:
                 if sight.pod and sight.code is not None:
                     self._fetch(sight, results)
             finally:
-                with _undisturbed():
-                    self._end_log(0.0)
-                    if not keep:
-                        self._clean_up()
+                self._end_log(0.0)
+                if not keep:
+                    self._clean_up()
         return self._tell(sight)
 
     def _make_room(self) -> None:
@@ -83,7 +83,7 @@ class ClusterRun:
                 if time.monotonic() - heard > DEAF_S:
                     raise
                 self._say(error.mistakes[0])
-                time.sleep(LOOK_S)
+                self._pause()
                 continue
             if (line := self._line(sight)) != last:
                 self._say(line)
@@ -95,7 +95,30 @@ class ClusterRun:
             if time.monotonic() > deadline:
                 why = f"no end within {format_duration(self._timeout)}: {self._line(sight)}"
                 return Sight(State.BROKEN, why)
-            time.sleep(LOOK_S)
+            self._pause()
+
+    def _pause(self) -> None:
+        """Wait for the next look; KeyboardInterrupt where somebody wants no more of them."""
+        until = time.monotonic() + LOOK_S
+        while not self._interrupted and time.monotonic() < until:
+            time.sleep(0.1)
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def _noting_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM are noted, not raised: nothing is left half applied or deleted."""
+
+        def note(number: int, frame: FrameType | None) -> None:
+            self._interrupted = True
+
+        both = signal.SIGINT, signal.SIGTERM
+        before = [signal.signal(number, note) for number in both]
+        try:
+            yield
+        finally:
+            for number, handler in zip(both, before, strict=True):
+                signal.signal(number, handler)
 
     def _line(self, sight: Sight) -> str:
         said = {
@@ -138,29 +161,3 @@ class ClusterRun:
         elif sight.message and "\n" not in sight.message:  # else it is the end of the log
             self._say(sight.message)
         return code
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does, with everything deleted."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """One more Ctrl-C does not stop the cleaning half-way."""
-    both = signal.SIGINT, signal.SIGTERM
-    before = [signal.signal(number, signal.SIG_IGN) for number in both]
-    try:
-        yield
-    finally:
-        for number, handler in zip(both, before, strict=True):
-            signal.signal(number, handler)

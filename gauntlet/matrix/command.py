@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -95,8 +94,8 @@ def file_server(
     sheets, todo = resumed or (_begun(output), planned)
     console = Console(highlight=False)
     _tell_plan(planned, axes, address, shared_port, console)
-    with _interruptible(sheets[0].path):
-        _run(todo, len(planned), axes, address, shared_port, sheets)
+    with _interruptible(sheets[0].path) as go_on:
+        _run(todo, len(planned), axes, address, shared_port, sheets, go_on)
     rows, details = sheets[0].rows(), sheets[1].rows()
     report.table(rows, details, console)
     told = [sheets[0].path, sheets[1].path]
@@ -240,6 +239,7 @@ def _run(
     address: tuple[str, int] | None,
     shared_port: bool,
     sheets: tuple[Sheet, Sheet],
+    go_on: Callable[[], None],
 ) -> None:
     from gauntlet.matrix.processes import Clients
     from gauntlet.matrix.run import MEGABYTE, Bench, run_cell
@@ -262,6 +262,7 @@ def _run(
         )
         tell = stack.enter_context(_progress(total, todo))
         for cell in todo:
+            go_on()
             result = run_cell(cell, bench)
             sheets[1].append(result.details())
             sheets[0].append(result.row())
@@ -301,17 +302,29 @@ def _progress(total: int, todo: Sequence[Cell]) -> Iterator[Callable[[Cell, str]
 
 
 @contextmanager
-def _interruptible(path: Path) -> Iterator[None]:
-    """Let SIGTERM end the matrix as Ctrl-C does: its processes, and a word how to go on."""
+def _interruptible(path: Path) -> Iterator[Callable[[], None]]:
+    """Let SIGTERM end the matrix as Ctrl-C does: its processes, and a word how to go on.
 
-    def interrupt(*_: Any) -> None:
+    What it gives raises again what got lost: Python ignores an exception that a signal raises in
+    the moment in which a process is started.
+    """
+    told: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        told.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    def go_on() -> None:
+        if told:
+            raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in numbers]
     try:
-        yield
+        yield go_on
     except KeyboardInterrupt:
         click.echo(f"interrupted; go on with the same options and --resume {path}", err=True)
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

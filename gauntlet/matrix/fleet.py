@@ -7,7 +7,7 @@ The master reads and answers what `gauntlet.matrix.client` does. Locust's own me
 stop the users, these of ours say the rest; the master and its workers live on from cell to cell:
 
     order     to all     the cell, before its users
-    standing  to master  how many users of a worker stand at the start
+    standing  to master  how many users of a worker stand at the start; none when it is ready
     go        to each    the addresses of its users: all begin
     results   to master  what became of them
 """
@@ -56,8 +56,7 @@ class Master:
         self._workers = [_start(port, sizes) for _ in range(count)]
         for worker in self._workers:
             gevent.spawn(_end_with, worker)
-        while len(self._runner.clients.ready) < count:
-            gevent.sleep(0.01)
+        self._wait(lambda: len(self._standing) == count)
 
     def run(self, content: dict[str, Any], lines: Any) -> None:
         """One cell, from its order to its results."""
@@ -112,6 +111,7 @@ def work(port: int) -> None:
 
     runner.register_message(ORDER, take)
     runner.register_message(GO, go, concurrent=True)
+    runner.send_message(STANDING, {"count": 0})  # before it heard, an order would be lost
     runner.greenlet.join()
 
 

@@ -9,17 +9,12 @@ from typing import Protocol
 from gevent.lock import Semaphore
 from gevent.pywsgi import WSGIServer
 from locust.env import Environment
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.metrics_core import Metric
 
-from gauntlet.errors import MissingExtra, UsageError
+from gauntlet.errors import UsageError
 from gauntlet.measure.recorder import Recorder
-
-try:
-    from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
-    from prometheus_client.metrics_core import Metric
-
-    from gauntlet.metrics.figures import Figures, Judging, breathe
-except ModuleNotFoundError as error:
-    raise MissingExtra("--metrics-port", "metrics") from error
+from gauntlet.metrics.figures import Figures, Judging, breathe
 
 logger = logging.getLogger(__name__)
 

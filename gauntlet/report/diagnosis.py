@@ -218,4 +218,4 @@ def _series(slices: Sequence[Slice]) -> Series:
 
 
 def _at(t: float) -> str:
-    return format_duration(max(round(t), 0))
+    return format_duration(round(t)) if t >= 0.5 else "0s"

@@ -1,15 +1,14 @@
-"""A run's folder of reports, filled as the run goes and closed when it ends."""
+"""A run's folder of reports, and all that is made from its record alone.
 
-import csv
+Nothing here imports Locust, whose patches a command that only reads results does not want;
+`gauntlet.report.locust_files` has what Locust itself writes.
+"""
+
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import gevent
-from locust import stats
-from locust.env import Environment
-from locust.html import get_html_report
 from pydantic import ValidationError
 
 from gauntlet.errors import UsageError
@@ -18,7 +17,6 @@ from gauntlet.report.record import RunRecord, to_json
 
 RECORD = "run.json"
 REPORT = "report.html"
-LOCUSTS = "locust_report.html"
 
 
 def new_folder(parent: str, started: datetime, system: str | None, profile: str | None) -> Path:
@@ -47,36 +45,6 @@ def check_writable(parent: str) -> None:
         raise UsageError(
             f"--results-dir: expected a folder to write to, got {parent!r} ({error.strerror})"
         ) from error
-
-
-class LocustFiles:
-    """Locust's own CSV files and HTML report in the run's folder.
-
-    The CSV files grow during the run, once a second; `close` writes them a last time.
-    """
-
-    def __init__(self, environment: Environment, folder: Path) -> None:
-        self._environment = environment
-        self._folder = folder
-        self._csv = stats.StatsCSVFileWriter(
-            environment, stats.PERCENTILES_TO_REPORT, str(folder / "locust")
-        )
-        self._writer = gevent.spawn(self._csv.stats_writer)
-
-    def close(self) -> None:
-        """Write the last state of the CSV files and the HTML report."""
-        self._writer.kill()
-        self._csv.close_files()
-        final = stats.StatsCSV(self._environment, stats.PERCENTILES_TO_REPORT)
-        for name, rows in (
-            ("stats", final.requests_csv),
-            ("failures", final.failures_csv),
-            ("exceptions", final.exceptions_csv),
-        ):
-            with open(self._folder / f"locust_{name}.csv", "w", newline="") as file:
-                rows(csv.writer(file))
-        report = get_html_report(self._environment, show_download_link=False)
-        (self._folder / LOCUSTS).write_text(report, encoding="utf-8")
 
 
 def write(record: RunRecord, folder: Path) -> None:

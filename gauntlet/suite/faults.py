@@ -22,8 +22,9 @@ class Reddens(NamedTuple):
     about: str = "*"
 
     def names(self, rule: Threshold) -> bool:
-        """Whether the rule is one of them."""
-        return rule.kind == self.kind and fnmatchcase(rule.glob or "", self.about)
+        """Whether the rule is one of them; one about a recovery is what it asks for again."""
+        judged = rule.inner or rule
+        return judged.kind == self.kind and fnmatchcase(judged.glob or "", self.about)
 
 
 @dataclass(frozen=True)

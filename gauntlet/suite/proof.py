@@ -64,7 +64,7 @@ def mistakes(found: Matrix) -> Iterator[str]:
 
 def _cell(record: RunRecord, rule: str, expected: Colour | None) -> Cell:
     result = next((one for one in record.thresholds if one.rule == rule), None)
-    if result is None or result.value is None:
+    if result is None or not result.samples:
         return Cell("none", "no samples", expected)
     return Cell("green" if result.held else "red", result.shown, expected)
 

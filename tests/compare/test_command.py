@@ -118,8 +118,8 @@ def test_mistakes_are_told_a_line_each(keep: Keep) -> None:
     assert len(lines) == 2
     assert lines[1] == "results/without: expected a record of every second, got one without"
     lines = mistakes(call("compare", "results/other.json", "results/old.json"))
-    assert lines[0] == "results/other.json: expected a run record, got other JSON"
-    assert lines[1] == "results/old.json: expected a run record of version 1, got one of 0"
+    starts = (f"results/{name}.json: expected a run record, got" for name in ("other", "old"))
+    assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
     lines = mistakes(call("compare", name, "x", "--margin", "p96=5%", "--margin", "many"))
     assert "got 'many'" in lines[0] and "did you mean p9" in lines[1]
     assert "from 50% to 99.9%" in mistakes(call("compare", name, "x", "--confidence", "2%"))[0]
@@ -152,7 +152,7 @@ def test_history_lists_runs_newest_last_and_draws_their_trend(keep: Keep) -> Non
     assert "10ms" in lines[1] and "build 1" in lines[1] and "INVALID" in lines[4]
     assert "predict smoke, 3 runs" in told.output and "▁▃█ 10ms to 80ms" in told.output
     assert "smoke x 0.1" in lines[6] and "walrus smoke, " not in told.output
-    assert "results/alien/run.json: expected a run record of version 1" in told.stderr
+    assert "results/alien/run.json: expected a run record, got other content" in told.stderr
     told = call("history", "--system", "predict", "--last", "2", "--json", "--plot", "trend.svg")
     assert [one["folder"] for one in json.loads(told.stdout)["runs"]] == [
         "results/r3",

@@ -66,3 +66,13 @@ def test_ctrl_c_leaves_the_table_of_what_was_done(lab: Lab) -> None:
     assert ended.code == 128 + signal.SIGINT
     assert "Interrupted" in ended.output and "at least 1 user" in ended.output
     assert [row["verdict"] for row in table(lab)] == ["PASS"]
+
+
+def test_a_first_load_that_cannot_be_measured_ends_the_search(lab: Lab) -> None:
+    """A thousand answers are needed, a few dozen come."""
+    target = lab.target("--service-time", f"{SECONDS / PIXELS * 1e6:.3f}s")
+    search = ["--users", "--from", "4", "--step", "1s", "--settle", "0s", "--url", target.address]
+    ended = capacity(lab, *search, "--threshold", "p99.9 < 60s").end()
+    assert ended.code == 4, ended
+    assert "too few requests for p99.9 < 60s in measure" in ended.output
+    assert [row["verdict"] for row in table(lab)] == ["INVALID"]

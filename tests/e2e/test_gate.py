@@ -49,6 +49,7 @@ class Job:
         """Run each step whose condition holds; `pip install` and actions are passed over."""
         variables = self._filled(self._job["env"]) | {
             "GITHUB_ENV": str(self._lab.write("github-env", "")),
+            "GITHUB_STEP_SUMMARY": str(self._lab.folder / "summary.md"),
             "RUNNER_TEMP": str(self._lab.folder),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
@@ -77,6 +78,7 @@ class Job:
         }
 
 
+VERDICTS = {0: "PASS", 3: "FAIL", 4: "INVALID"}
 RULES = {
     "passes": (["fail_ratio <= 0%"], 0),
     "fails": (["p95 <= 0.01ms"], 3),
@@ -106,6 +108,13 @@ def test_whatever_does_not_pass_is_rolled_back(lab: Lab, what: str) -> None:
     assert ("Roll back" in job.ran) == (code != 0)
     assert (lab.folder / "version").read_text() == ("new\n" if code == 0 else "old\n")
     assert job.ran[-1] == "Archive" and len(lab.results) == 2
+    summary = (lab.folder / "summary.md").read_text()
+    assert [summary.count(verdict) for verdict in ("PASS", VERDICTS[code])] == [
+        2 if code == 0 else 1,
+        2 if code == 0 else 1,
+    ]
+    for folder in lab.results:
+        assert {"junit.xml", "report.html"} <= {path.name for path in folder.iterdir()}
     token = lab.folder / "test-user-token"
     assert token.stat().st_mode & 0o077 == 0 and token.read_text() == "no.such.token"
     assert "no.such.token" not in job.printed

@@ -262,15 +262,6 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_sent(lab: Lab, taken: int) 
     assert target.requests == 0
 
 
-def test_without_its_extra_the_option_says_what_to_install(lab: Lab) -> None:
-    lab.write("prometheus_client.py", "raise ModuleNotFoundError('as if it were not installed')\n")
-    ended = lab.run("-t", "3s", "--metrics-port", "0", PYTHONPATH=str(lab.folder))
-    assert ended.code == 2
-    assert ended.mistakes == [
-        "--metrics-port needs more packages: pip install 'locust-gauntlet[metrics]'"
-    ]
-
-
 @pytest.mark.parametrize(("text", "said"), [(None, "expected a file to read"), ("\n", "nothing")])
 def test_a_password_that_is_none_ends_it(lab: Lab, text: str | None, said: str) -> None:
     if text is not None:

@@ -225,7 +225,7 @@ def test_tags_wake_tasks_of_weight_0(
 
 def test_a_profile_judges_by_the_thresholds_of_walrus(walrus: Walrus) -> None:
     walrus.lab.write(
-        "profiles/tiny.yaml", {"description": "x", "users": 2, "spawn_rate": 9, "duration": "2s"}
+        "profiles/tiny.yaml", {"description": "x", "users": 2, "spawn_rate": 9, "duration": "4s"}
     )
     ended = walrus.run("--load-profile", "tiny")
     assert (ended.code, walrus.lab.verdict) == (0, "PASS"), ended

@@ -183,5 +183,11 @@ def test_phase_and_time_of_the_first_over_budget_and_of_failures_are_told(
     assert diagnose(calm)[-1] == "no endpoint went over its budget"
 
 
+def test_failures_from_the_start_on_are_told(make_record: MakeRecord) -> None:
+    slices = (slice_of(-0.4, "/a", "", 10, failures=1),)
+    record = make_record({("GET", "/a"): [-10]}, slices=slices)
+    assert diagnose(record)[-1].endswith("100.00% of all requests, first 0s into the run")
+
+
 def test_nothing_is_said_of_nothing(make_record: MakeRecord) -> None:
     assert diagnose(make_record({})) == ()

@@ -1,5 +1,6 @@
 """The matrix of a proof and what it says is wrong."""
 
+import math
 from collections.abc import Mapping
 
 import pytest
@@ -65,6 +66,18 @@ def test_a_rule_that_matched_nothing_proves_nothing() -> None:
     assert "predict, clean: p95 <= 2s: expected green, got no samples" in told
     assert "predict, slow: p95 <= 2s: expected red, got no samples" in told
     assert told[-1].endswith("stays green under every fault")
+
+
+def test_a_target_that_never_recovers_has_broken_its_objective() -> None:
+    rule = parse('recovers("p95 <= 2s") < 30s')
+    result = threshold_result(Check(rule, math.inf, 10))
+    kept = RunRecord.model_validate_json(
+        run_record(thresholds=(result,)).model_dump_json()  # which knows no infinity
+    )
+    clean = record({rule.text: 3.0})
+    told = matrix("predict", clean, [(SLOW, kept)])
+    assert told.rows[rule.text]["slow"] == ("red", "not recovered", "red")
+    assert list(mistakes(told)) == []
 
 
 def test_a_profile_without_thresholds_proves_nothing() -> None:

@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships
 from gauntlet.measure.series import Counts
 from gauntlet.report.html import axes, columns
 from gauntlet.report.html.charts import Chart, Points, draw
-from gauntlet.report.html.figures import clock, digits, milliseconds
+from gauntlet.report.html.figures import clock, count, milliseconds
 from gauntlet.report.html.heat import paint
 from gauntlet.report.record import Moment, RunRecord, Slice, Statistics
 
@@ -81,8 +81,8 @@ def times_chart(record: RunRecord, title: str, slices: Sequence[Slice]) -> Chart
         Points(name, style, middles, laid.percentiles_ms(quantile))
         for name, quantile, style in _QUANTILES
     ]
-    requests = [digits(float(one)) for one in laid.requests]
-    failures = [digits(float(one)) for one in laid.failures]
+    requests = [count(int(one)) for one in laid.requests]
+    failures = [count(int(one)) for one in laid.failures]
     return draw(
         title,
         axes.seconds(end),
