@@ -33,7 +33,7 @@ from gauntlet.measure.series import percentiles_us
 ROUNDS = 3
 SECONDS = 5.0
 IDLE_RATES = 500, 2000
-RATES = 100, 500, 1000, 2000, 4000, 8000
+RATES = 100, 500, 1000, 2000, 4000, 8000, 16000
 MOST_CPU = 0.7
 
 

@@ -36,8 +36,8 @@ HANDOVER_S = NOTICE_S + 2.0
 LOOK_S = 0.25
 """How often who has nothing to do looks whether that has changed; well within the notice."""
 
-BURST = 50
-"""Overdue arrivals that are handed out before all others get a turn."""
+BURST_S = 0.002
+"""How long overdue arrivals are handed out before all others get a turn."""
 
 LOCAL = "local"
 
@@ -165,13 +165,15 @@ class Arriving:
 
     def _serve(self, pool: Pool) -> None:
         """Do what the schedule says, each thing at its moment, late rather than never."""
-        overdue = 0
+        busy_since = time.perf_counter()
         while self.pool is pool and not pool.stopped:
             moment, arrives = self._ahead()
-            pause = self._begun + moment - time.perf_counter() if moment < math.inf else math.inf
-            if pause > 0:
-                overdue = 0
-                self._pause(pause)
+            now = time.perf_counter()
+            pause = self._begun + moment - now if moment < math.inf else math.inf
+            if pause > 0 or now > busy_since + BURST_S:
+                # A real pause in any case: gevent looks at its timers after one alone.
+                self._pause(max(pause, 0.0001))
+                busy_since = time.perf_counter()
                 continue
             self._now = moment
             if not arrives:
@@ -182,9 +184,6 @@ class Arriving:
             self._share.take()
             if self._wanted():
                 pool.put(self._begun + moment)
-            overdue += 1
-            if overdue % BURST == 0:
-                gevent.sleep(0.0001)  # a real pause: gevent looks at its timers after one alone
 
     def _pause(self, seconds: float) -> None:
         """Let others go on, until somebody says what to serve where nobody has yet.
