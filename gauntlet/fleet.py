@@ -24,9 +24,9 @@ from locust.runners import (
     WorkerRunner,
 )
 
+from gauntlet import orphans
 from gauntlet.balance import LEAVING
 from gauntlet.measure.recorder import FIELD, RUN
-from gauntlet.orphans import SILENCE_S
 from gauntlet.report.record import Fleet, Member
 
 FINISH = "gauntlet_finish"
@@ -63,7 +63,7 @@ class Part:
         """
         if self.finished:
             return 0.0
-        return max(min(end, self.heard + SILENCE_S) - self.reported, 0.0)
+        return max(min(end, self.heard + orphans.SILENCE_S) - self.reported, 0.0)
 
 
 class Ledger:
