@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,9 @@ from tests.fleet.network import MASTER, TARGET, Network
 USERS = 12
 WINDOW_S = 1.5
 """A user that did not ask for so long has gone: each asks every half second."""
+PACE_S = 0.5
+SPAN_S = 1.0
+"""The load is weighed over so long."""
 PORT = 8000
 
 Mode = Literal["plain", "rebalancing", "suite"]
@@ -67,8 +71,9 @@ class Seen:
     """Users that asked the target after the fault was over."""
     moved: float | None = None
     """Seconds until they were as many as wanted, from the fault on."""
-    most: int = 0
-    """Most users that asked at the same time, from the fault on."""
+    too_few: float = 0.0
+    too_many: float = 0.0
+    """For how many seconds from the fault on the load was off by more than a quarter."""
     asked: int = 0
     """Requests that the target saw of this run."""
     recorded: int = 0
@@ -97,6 +102,7 @@ class FleetLab:
         self.seen = Seen()
         self.processes: dict[str, Process] = {}
         self._fault: float | None = None
+        self._totals: list[tuple[float, int]] = []
         self._counts = folder / "counts.json"
         file = str(self._counts)
         self._start("target", "target", ["-m", "tests.fleet.target", TARGET, str(PORT), file])
@@ -202,11 +208,22 @@ class FleetLab:
         self._fault = time.monotonic()
 
     def watch(self, seconds: float) -> None:
-        """Let time pass and keep the most users that asked at once."""
+        """Let time pass and keep what the target saw meanwhile."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            self.seen.most = max(self.seen.most, self.asking())
-            time.sleep(0.1)
+            now, seen = self.counts()
+            total = sum(count for users in seen.values() for count, _ in users.values())
+            if not self._totals or now >= self._totals[-1][0] + SPAN_S:
+                self._totals.append((now, total))
+            time.sleep(0.05)
+
+    def weigh(self) -> None:
+        """Say for how long the load was wrong."""
+        wanted = USERS / PACE_S
+        for (begin, before), (end, after) in pairwise(self._totals):
+            rate = (after - before) / (end - begin)
+            self.seen.too_few += (end - begin) * (rate < 0.75 * wanted)
+            self.seen.too_many += (end - begin) * (rate > 1.25 * wanted)
 
     def settle(self, steady: float = 4.0) -> None:
         """Wait until as many users as wanted ask, and go on asking for a while."""
@@ -223,6 +240,7 @@ class FleetLab:
 
     def end(self, *names: str, master: str = "master", stop: bool = True) -> Seen:
         """Stop the master, wait for the named processes and take up what they left."""
+        self.weigh()
         if stop:
             self.processes[master].terminate()
         for name in (master, *names):
@@ -252,7 +270,10 @@ class FleetLab:
             return
         self.seen.files = {one.name for one in self.folder.glob(f"{master}*") if one.is_file()}
         table = self.folder / f"{master}_stats.csv"
-        rows = list(csv.DictReader(table.open())) if table.exists() else []
+        if not table.exists():
+            return
+        with table.open() as file:
+            rows = list(csv.DictReader(file))
         self.seen.recorded = sum(
             int(row["Request Count"]) for row in rows if row["Name"] == "Aggregated"
         )

@@ -42,7 +42,17 @@ def drop_messages(lab: FleetLab) -> Seen:
 
 def drop_messages_long(lab: FleetLab) -> Seen:
     """port 5557 dropped for longer than a worker waits"""
-    return _cut(lab, lab.timers.long, MESSAGES)
+    lab.start(2)
+    lab.network.cut("worker1", MESSAGES)
+    lab.fault()
+    began = time.monotonic()
+    lab.watch(lab.timers.silence)
+    quiet = _until_quiet(lab, 1, began, lab.timers.long)
+    lab.seen.notes.append(f"cut-off worker quiet after {quiet}")
+    lab.watch(began + lab.timers.long - time.monotonic())
+    lab.settle()
+    lab.seen.codes["worker1"] = lab.finish("worker1")
+    return lab.end("worker0")
 
 
 def _cut(lab: FleetLab, seconds: float, *nets: str) -> Seen:
@@ -57,8 +67,7 @@ def _cut(lab: FleetLab, seconds: float, *nets: str) -> Seen:
     lab.watch(began + seconds - time.monotonic())
     lab.network.heal("worker1", *nets)
     lab.settle()
-    left = [] if lab.processes["worker1"].running else ["worker1"]
-    return lab.end("worker0", "worker1") if not left else lab.end("worker0", *left)
+    return lab.end("worker0", "worker1")
 
 
 def _until_quiet(lab: FleetLab, worker: int, began: float, seconds: float) -> str:
@@ -130,7 +139,8 @@ def kill_master(lab: FleetLab) -> Seen:
     lab.processes["master"].signal(signal.SIGKILL)
     lab.fault()
     began = time.monotonic()
-    lab.wait(lambda: not lab.asking(), "quiet workers")
+    while lab.asking():
+        lab.watch(0.1)
     lab.seen.notes.append(f"load goes on for {time.monotonic() - began - 1.5:.0f} s")
     lab.finish("worker0")
     lab.seen.notes.append(f"workers end after {time.monotonic() - began:.0f} s")

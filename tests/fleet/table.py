@@ -30,11 +30,11 @@ def run(name: str, timers: Timers, mode: Mode, folder: Path) -> Seen:
 def row(name: str, seen: Seen) -> str:
     """A row of a Markdown table."""
     _, scenario = SCENARIOS[name]
-    users = f"{seen.users} of {USERS}" if seen.most else "–"
-    moved = "–" if seen.moved is None else f"{seen.moved:.0f} s"
+    users = "–" if seen.moved is None and not seen.users else f"{seen.users} of {USERS}"
+    wrong = f"{seen.too_few:.0f} s", f"{seen.too_many:.0f} s"
     missing = f"{seen.asked - seen.recorded} of {seen.asked}"
     codes = ", ".join(f"{one} {code}" for one, code in seen.codes.items())
-    cells = [scenario.__doc__ or name, users, moved, str(seen.most), missing, seen.verdict, codes]
+    cells = [scenario.__doc__ or name, users, *wrong, missing, seen.verdict, codes]
     return f"| {' | '.join([*cells, '; '.join(seen.notes)])} |"
 
 
@@ -49,7 +49,7 @@ def main(mode: Mode, timers: str, *names: str) -> None:
             except AssertionError as error:
                 return f"| {name} | failed: {error} |"
 
-    print("| what happens | users after | right after | most | missing | verdict | exit codes | |")
+    print("| what happens | users after | too few | too many | missing | verdict | exit codes | |")
     print("|---|---|---|---|---|---|---|---|")
     with ThreadPoolExecutor(3) as pool:
         for line in pool.map(one, names or SCENARIOS):
