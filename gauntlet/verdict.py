@@ -4,8 +4,8 @@ INVALID outranks FAIL: where the measurement cannot be trusted, a broken thresho
 about the target. The causes that this module weighs:
 
     no request was made · a threshold matched nothing · a worker was lost · a report of one was
-    lost · the run was cut short · a process was saturated, or its clock was set · users were off the curve (`gauntlet.vitals`)
-    arrivals were dropped
+    lost · the run was cut short · a process was saturated, or its clock was set · users were off
+    the curve (`gauntlet.vitals`) · arrivals were dropped
 
 Too few requests for a percentile spoil a PASS alone: a limit that they broke is broken. A run that
 ended itself because a rule broke is no run cut short.
