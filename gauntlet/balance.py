@@ -6,6 +6,7 @@ ways remain by which a run ends with too many or too few. What is done about eac
     a worker is lost while users ramp     the new shares are sent once the ramp is done
     a worker says that it is leaving      its users move now, not when its last request has ended
     a worker had no master for a while    it stopped its users itself, and is given its share again
+    a worker's link heals                 it gets users when it hears, not when it is heard
     a worker runs more than its share     it is told once more
     a worker is missing for a minute      Locust would begin again at no user, and ramp; it is
                                           forgotten before
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 LEAVING = "gauntlet_leaving"
 ORPHAN = "gauntlet_orphan"
 REJOIN = "gauntlet_rejoin"
+HEAR = "gauntlet_hear"
+HEARD = "gauntlet_heard"
 
 LOOK_S = 1.0
 BUSY_S = 0.1
@@ -46,11 +49,13 @@ class Balance:
         self._runner = runner
         self._asked = Event()
         self._excess: float | None = None
-        dispatching.install(environment)
+        self._deaf: set[str] = set()
+        dispatching.install(environment, self._deaf, self._ask)
         # Before Locust adds a report to its table.
         environment.events.worker_report._handlers.insert(0, self._refuse)
         runner.register_message(ORPHAN, self._take_back)
         runner.register_message(LEAVING, self._part)
+        runner.register_message(HEARD, self._heard)
         options = environment.parsed_options
         assert options is not None
         self._moves = not options.no_rebalancing
@@ -60,13 +65,14 @@ class Balance:
                 "Users of a worker that is lost or leaves move to the others, and a new worker "
                 "gets its share (--no-rebalancing turns that off)"
             )
-            runner.greenlet.spawn(self._watch)
+        runner.greenlet.spawn(self._watch)
 
     def _watch(self) -> None:
         while True:
             asked = self._asked.wait(LOOK_S)
-            self._forget_the_dead()
-            if self._settled and (asked or self._pending or self._too_many()):
+            if self._moves:
+                self._forget_the_dead()
+            if self._settled and (asked or (self._moves and self._amiss())):
                 self._asked.clear()
                 self._excess = None
                 self._runner.start(self._runner.target_user_count, self._runner.spawn_rate)
@@ -86,10 +92,10 @@ class Balance:
             and runner.spawning_completed
         )
 
-    @property
-    def _pending(self) -> bool:
-        """Whether new shares are made and not yet sent."""
-        return bool(getattr(self._runner._users_dispatcher, "_rebalance", False))
+    def _amiss(self) -> bool:
+        """Whether new shares are made and not yet sent, or somebody goes beyond its own."""
+        pending = getattr(self._runner._users_dispatcher, "_rebalance", False)
+        return bool(pending) or self._too_many()
 
     def _too_many(self) -> bool:
         """Whether a worker has told twice that it runs more users than it should.
@@ -124,6 +130,20 @@ class Balance:
         present = [one for one in runner.clients.all if one.state != STATE_MISSING]
         if self._moves and dispatcher is not None and client is not None and len(present) > 1:
             dispatcher.remove_worker(client)
+            self._asked.set()
+
+    def _ask(self, client_id: str) -> None:
+        self._runner.send_message(HEAR, client_id=client_id)
+
+    def _heard(self, msg: Any, **_: Any) -> None:
+        """Give a worker its share that was missing and hears again."""
+        runner = self._runner
+        dispatcher, client = runner._users_dispatcher, runner.clients.get(msg.node_id)
+        if client is None or client.state == STATE_MISSING or client.id not in self._deaf:
+            return
+        self._deaf.discard(client.id)
+        if dispatcher is not None:
+            dispatcher.add_worker(client)
             self._asked.set()
 
     def _take_back(self, msg: Any, **_: Any) -> None:

@@ -1,22 +1,48 @@
-"""Locust's dispatcher of users, with its mark "dispatch in progress" mended where it sticks.
+"""Locust's dispatcher of users, mended in two places.
 
-Locust 2.47 leaves the mark set when users were shared out anew among other workers. From then on
-the master takes every further loss, return or farewell of a worker for one in the middle of a
-ramp, and sends nobody any users for it: half the load, or half as much again, to the end of the
-run. Whether the mark sticks is tried on a dispatcher without network before the run; where Locust
-has mended it, its own class stays.
+Locust 2.47 leaves its mark "dispatch in progress" set when users were shared out anew among other
+workers. From then on the master takes every further loss, return or farewell of a worker for one
+in the middle of a ramp, and sends nobody any users for it: half the load, or half as much again,
+to the end of the run. Whether the mark sticks is tried on a dispatcher without network before the
+run; where Locust has mended it, this part steps aside.
+
+A worker that was missing is given users again with its first heartbeat. But a link that heals does
+so in one direction after the other: TCP asks again after pauses that double, each side by its own
+clock, so that for many seconds a worker may be heard and hear nothing. Its users would be nobody's.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import ClassVar
 
 from locust import User
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
-from locust.runners import WorkerNode
+from locust.runners import STATE_MISSING, WorkerNode
 
 
-class SettledDispatcher(UsersDispatcher):
-    """Takes the mark off whenever a dispatch has come to its end."""
+class HearingDispatcher(UsersDispatcher):
+    """Gives no users to a worker that was missing before it is known to hear."""
+
+    deaf: ClassVar[set[str]]
+    ask: ClassVar[Callable[[str], None]]
+    """Asks a worker whether it hears; who answers leaves `deaf` and is added again."""
+
+    def remove_worker(self, worker_node: WorkerNode) -> None:
+        """Take its users; one that is missing has to prove that it hears."""
+        if worker_node.state == STATE_MISSING:
+            self.deaf.add(worker_node.id)
+        super().remove_worker(worker_node)
+
+    def add_worker(self, worker_node: WorkerNode) -> None:
+        """Give it a share, if it hears."""
+        if worker_node.id in self.deaf:
+            type(self).ask(worker_node.id)
+        else:
+            super().add_worker(worker_node)
+
+
+class SettledDispatcher(HearingDispatcher):
+    """Takes the mark off as well, whenever a dispatch has come to its end."""
 
     def _dispatcher(self) -> Generator[dict[str, dict[str, int]]]:
         yield from super()._dispatcher()
@@ -27,10 +53,12 @@ class _Nobody(User):
     abstract = True
 
 
-def install(environment: Environment) -> None:
-    """Have runs use the mended dispatcher; one that somebody chose, or a sound one, stays."""
-    if environment.dispatcher_class is UsersDispatcher and sticks(UsersDispatcher):
-        environment.dispatcher_class = SettledDispatcher
+def install(environment: Environment, deaf: set[str], ask: Callable[[str], None]) -> None:
+    """Have runs use the mended dispatcher; one that somebody chose stays."""
+    if environment.dispatcher_class is UsersDispatcher:
+        kind = SettledDispatcher if sticks(UsersDispatcher) else HearingDispatcher
+        parts = {"deaf": deaf, "ask": staticmethod(ask)}
+        environment.dispatcher_class = type(kind.__name__, (kind,), parts)
 
 
 def sticks(kind: type[UsersDispatcher]) -> bool:

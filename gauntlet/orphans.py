@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_RUNNING, WorkerRunner
 
 from gauntlet import signals
-from gauntlet.balance import ORPHAN, REJOIN
+from gauntlet.balance import HEAR, HEARD, ORPHAN, REJOIN
 from gauntlet.exitcodes import ExitCode
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Orphan:
         # Fired last, after the master was told: it decides nothing but the code.
         environment.events.quitting._handlers.insert(0, self._say)
         runner.register_message(REJOIN, self._rejoin, concurrent=True)
+        runner.register_message(HEAR, lambda **_: runner.send_message(HEARD))
         runner.greenlet.spawn(self._watch)
         signals.end_in_order(self._interruption)
 
