@@ -10,6 +10,7 @@ the end of the process, verdict and files written.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ class Visitor(User):
 def measure(workers: int, series: int, seconds: int, folder: Path) -> str:
     """One case, as a row of a table."""
     (folder / "locustfile.py").write_text(LOCUSTFILE)
-    port = str(free_port())
+    port, errors = str(free_port()), folder / "errors"
     master = subprocess.Popen(
         [sys.executable, "-m", "locust", "--master", "--headless", "--only-summary"]
         + ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--preflight", "off"]
@@ -50,7 +51,7 @@ def measure(workers: int, series: int, seconds: int, folder: Path) -> str:
         + ["-t", f"{seconds + 6}s", "--host", "http://127.0.0.1:9"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
-        stderr=(folder / "errors").open("wb"),
+        stderr=errors.open("wb"),
         preexec_fn=lambda: os.sched_setaffinity(0, GENERATOR_CORE),
     )
     crowd = subprocess.Popen(
@@ -62,7 +63,7 @@ def measure(workers: int, series: int, seconds: int, folder: Path) -> str:
     try:
         watched = psutil.Process(master.pid)
         deadline = time.monotonic() + 120
-        while b"All users spawned" not in (folder / "errors").read_bytes():
+        while not re.search(rb"All users spawned|Spawning is complete", errors.read_bytes()):
             assert time.monotonic() < deadline and master.poll() is None, "no load"
             time.sleep(0.2)
         before, began = sum(watched.cpu_times()[:2]), time.monotonic()

@@ -105,6 +105,7 @@ class Crowd:
         self._reports = Reports(series, requests)
         self._run = 0
         self._echoes: list[float] = []
+        self._turns: list[float] = []
         self._sizes: list[int] = []
         self._asked: float | None = None
 
@@ -114,12 +115,14 @@ class Crowd:
         for worker in self._workers:
             poller.register(worker.socket, zmq.POLLIN)
             worker.send("client_ready", locust.__version__)
-        beat = report = time.monotonic()
+        beat = report = turned = time.monotonic()
         while not all(worker.finished for worker in self._workers):
             for socket, _ in poller.poll(20):
                 kind, data, _ = msgpack.unpackb(socket.recv(), strict_map_key=False)
                 self._hear(self._by_socket[socket], kind, data)
             now = time.monotonic()
+            self._turns.append(now - turned)
+            turned = now
             if now >= beat:
                 beat = now + HEARTBEAT_S
                 self._beat(now)
@@ -132,6 +135,7 @@ class Crowd:
             "asked": self._asked or 0.0,
             "bytes": statistics.fmean(self._sizes),
             "echo_ms": 1000 * statistics.median(ordered),
+            "turn_ms": 1000 * max(self._turns),
             "echo_p99_ms": 1000 * ordered[int(len(ordered) * 0.99)],
         }
 
