@@ -101,6 +101,8 @@ class FleetLab:
         self.folder, self.network, self.timers, self.mode = folder, network, timers, mode
         self.seen = Seen()
         self.processes: dict[str, Process] = {}
+        self.old: set[str] = set()
+        """Users of a run that is over; they do not count."""
         self._fault: float | None = None
         self._totals: list[tuple[float, int]] = []
         self._counts = folder / "counts.json"
@@ -190,7 +192,10 @@ class FleetLab:
         now, seen = self.counts()
         clients = seen if worker is None else [self.network.address(worker)]
         return sum(
-            last > now - WINDOW_S for one in clients for _, last in seen.get(one, {}).values()
+            last > now - WINDOW_S
+            for one in clients
+            for user, (_, last) in seen.get(one, {}).items()
+            if user not in self.old
         )
 
     def wait(self, condition: Callable[[], bool], what: str, seconds: float = 120.0) -> float:

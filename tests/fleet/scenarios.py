@@ -153,21 +153,19 @@ def restart_master(lab: FleetLab) -> Seen:
     lab.processes["master"].signal(signal.SIGKILL)
     lab.fault()
     time.sleep(lab.timers.restart)
-    before = {user for users in lab.counts()[1].values() for user in users}
+    lab.old = {user for users in lab.counts()[1].values() for user in users}
     lab.master("--expect-workers-max-wait", "60", name="second")
-    if not lab.guard:
-        lab.watch(lab.timers.give_up + 4.0)
-        seen = lab.end("worker0", "worker1", master="second")
-    else:
+    if lab.guard:
         lab.settle()
-        seen = lab.end("worker0", "worker1", master="second")
-    fresh = {
-        user: count
+    else:
+        lab.watch(lab.timers.give_up + 4.0)
+    seen = lab.end("worker0", "worker1", master="second")
+    seen.asked = sum(
+        count
         for users in lab.counts()[1].values()
         for user, (count, _) in users.items()
-        if user not in before
-    }
-    seen.asked = sum(fresh.values())
+        if user not in lab.old
+    )
     return seen
 
 
