@@ -40,6 +40,8 @@ CUT = "gauntlet_cut"
 
 GRACE_S = 10.0
 """How long a worker may take, after its users were given their time to stop."""
+BREATH_S = 0.0001
+"""A pause that is none: gevent looks at its timers after a real one alone."""
 THANKS_S = 5.0
 """How long a worker that goes waits for the master's word that its last report has come."""
 
@@ -195,6 +197,9 @@ class Ledger:
             part.finished = True
         if data.get(LAST) is not None:
             self._runner.send_message(RECEIVED, client_id=client_id)
+        # Locust's listener goes on while there are messages: of a master that cannot keep up with
+        # them nothing else would run, not even the end of the run.
+        gevent.sleep(BREATH_S)
 
     def _present(self) -> list[str]:
         clients = self._runner.clients
