@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from tests.test_docs import ROOT, table
+from tests.e2e.support import ROOT
+from tests.test_docs import table
 
 SCALE = ROOT / "docs" / "scale.md"
 SHARE = 0.7
