@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import gevent
 from locust import log
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from gauntlet import signals
 from gauntlet.exitcodes import ExitCode
@@ -41,7 +42,7 @@ class Ending:
         self._parsed = environment.parsed_options
         self._judge = judge
         self._code: int | None = None
-        self._connected = self._by_hand = False
+        self._connected = self._by_hand = self._terminated = False
         self._interrupt_main = signals.end_in_order(self._interruption)
 
     def connect(self) -> None:
@@ -56,7 +57,8 @@ class Ending:
     def _quit(self, **_: Any) -> None:
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
-            run.terminated = not self._by_hand  # Locust may hear SIGTERM before we do
+            # Locust may hear SIGTERM before we do.
+            run.terminated = self._terminated = not self._by_hand
             environment.runner.stop()
             self._judge.stop()  # a runner that still prepares its start tells nobody of its stop
         while self._judge.run is not None:
@@ -69,12 +71,20 @@ class Ending:
                 environment.process_exit_code = self._code
             return
         code, judged = record.outcome.exit_code, bool(record.thresholds)
+        if code == ExitCode.PASS and self._terminated and self._leads:
+            environment.process_exit_code = self._code = ExitCode.TERMINATED
+            return
         if code == ExitCode.PASS and log.unhandled_greenlet_exception:
             return  # something broke on the way; Locust's own code for that stands
         if code == ExitCode.REQUESTS_FAILED:
             return  # Locust's own meaning, and --exit-code-on-error says which
         if judged or code == ExitCode.INVALID:
             environment.process_exit_code = self._code = code
+
+    @property
+    def _leads(self) -> bool:
+        """Whether workers make the load: their Jobs go by the master's exit code."""
+        return isinstance(self._environment.runner, MasterRunner)
 
     def _insist(self, **_: Any) -> None:
         if self._code and not self._environment.process_exit_code:

@@ -31,4 +31,5 @@ class ExitCode(IntEnum):
     """A worker's: it was ended by Ctrl-C."""
 
     TERMINATED = 143
-    """A worker's: it was ended by SIGTERM, so that Kubernetes does not take it for done."""
+    """SIGTERM ended a worker, or a master whose run had no planned end and passed so far; so that
+    Kubernetes does not take either for done."""

@@ -159,6 +159,15 @@ def test_stopping_a_run_without_a_planned_end_is_not_cut_short(labs: Labs) -> No
         assert lab.record["total"]["failures"] == 0
 
 
+def test_sigterm_to_a_master_without_a_planned_end_leaves_no_finished_job(lab: Lab) -> None:
+    target = lab.target()
+    options = "-u", "2", "-r", "2", "--threshold", "fail_ratio <= 0%", "--preflight", "off"
+    master = wait_for_load(lab.forked(*options, "--host", target.address), target)
+    master.terminate()
+    assert (master.end().code, lab.verdict) == (143, "PASS")
+    check_counts(lab.record, target, users=2)
+
+
 def made_requests(lab: Lab) -> bool:
     """Whether the CSV file of the run in progress tells of a request."""
     files = (lab.folder / "results").glob("*/locust_stats.csv")
