@@ -72,7 +72,7 @@ unit: setup  ## only the tests that start no Locust process
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
 
-e2e-%: setup
+e2e-1 e2e-2: e2e-%: setup
 	$(BIN)/python -m pytest -q -m e2e --lot $*/2 --durations 12 --ignore tests/test_docs.py --ignore tests/test_wheel.py
 
 documents: setup  ## only the tests of what the documents say to type, and of the wheel
