@@ -8,6 +8,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix bench-compare bench-open manifests test-k8s
+.PHONY: test-fleet bench-fleet
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -66,7 +67,7 @@ prove: setup  ## break each reference target on purpose: does every threshold of
 	$(BIN)/gauntlet prove
 
 unit: setup  ## only the tests that start no Locust process
-	$(BIN)/python -m pytest -q -m 'not e2e and not docker'
+	$(BIN)/python -m pytest -q -m 'not e2e and not docker and not fleet'
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
@@ -79,6 +80,9 @@ documents: setup  ## only the tests of what the documents say to type, and of th
 
 test-k8s: setup  ## runs in the cluster that KUBECONFIG names, with the image that GAUNTLET_IMAGE names
 	$(BIN)/python -m pytest -q tests/cluster/kubernetes.py --timeout 1800
+
+test-fleet: setup  ## faults of distributed runs in network namespaces; needs root and iproute2
+	$(BIN)/python -m pytest -q -rs -m fleet tests/fleet
 
 bench-predict: setup  ## requests per CPU-second of PredictUser next to a plain FastHttpUser
 	$(BIN)/python -m benchmarks.predict
@@ -100,6 +104,9 @@ bench-images: setup  ## CPU per picture of the image cloud's client, its codecs,
 
 bench-files: setup  ## MB/s and memory of the file server's client and target next to a baseline
 	$(BIN)/python -m benchmarks.files
+
+bench-fleet: setup  ## how many workers one master merges, with up to 200 simulated ones
+	$(BIN)/python -m benchmarks.fleet
 
 bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
 	$(BIN)/python -m benchmarks.file_matrix

@@ -23,3 +23,12 @@ class ExitCode(IntEnum):
 
     UNREACHABLE = 5
     """The target did not answer the preflight and preflight is strict."""
+
+    ORPHANED = 6
+    """A worker's: its master was not heard for a minute, so nobody has its last figures."""
+
+    INTERRUPTED = 130
+    """A worker's: it was ended by Ctrl-C."""
+
+    TERMINATED = 143
+    """A worker's: it was ended by SIGTERM, so that Kubernetes does not take it for done."""

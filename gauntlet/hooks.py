@@ -9,6 +9,7 @@ A wrong input ends the process here with one line per mistake: an exception that
 would only be logged, and the load would run.
 """
 
+import random
 import sys
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet import options, signals, spawning, tasks
+from gauntlet import options, spawning, tasks
 from gauntlet.arriving import Arriving
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.extras import Extras
@@ -29,6 +30,7 @@ from gauntlet.judging import Instruments, Judge
 from gauntlet.measure import rounding, table
 from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
+from gauntlet.orphans import Orphan
 from gauntlet.phases import Phases
 from gauntlet.preparing import Preparing
 from gauntlet.pulse import Pulse
@@ -98,10 +100,12 @@ class Suite:
         environment.events.test_start.add_listener(arriving.ready)
         _look_at_the_clock()
         if isinstance(runner, WorkerRunner):
-            LastReport(environment, runner)
+            LastReport(environment, runner, self._instruments.iterations)
             environment.events.quitting.add_listener(arriving.leave)  # fired before the last report
-            signals.end_in_order(lambda _: KeyboardInterrupt())
+            Orphan(environment, runner)
         else:
+            # Not from one: a worker that another master started has that master's numbers.
+            setattr(self._parsed, RUN, random.getrandbits(48))
             try:
                 self._judge = Judge(environment, self._worker, self._instruments)
             except GauntletError as error:

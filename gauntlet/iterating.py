@@ -39,6 +39,8 @@ class Iterations:
         self._ended = False
         self.gate: Gate | None = None
         self.budget: Budget | None = None
+        self.cut = 0
+        """Tasks of this process that were killed half-way in the run."""
         environment.events.test_start.add_listener(self._begin)
         self._connect()
 
@@ -86,6 +88,10 @@ class Iterations:
         else:
             self._report_if_idle()
 
+    def cut_off(self) -> None:
+        """A user was killed in a task: a request in flight may be in no figure."""
+        self.cut += 1
+
     @property
     def _run(self) -> int:
         return int(getattr(self._parsed, RUN, 0))
@@ -107,6 +113,7 @@ class Iterations:
         # A number as text where somebody posted one to the page; checked when it came.
         total, runner = int(self._parsed.total_iterations or 0), self._environment.runner
         self.gate = self.budget = None
+        self.cut = 0
         self._deck, self._question, self._ended = [], 0, False
         if not total:
             return

@@ -16,6 +16,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from gauntlet.arriving import Arriving
+from gauntlet.balance import Balance
 from gauntlet.ending import Ending
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
@@ -65,8 +66,10 @@ class Judge:
         self._beginner: gevent.Greenlet[..., Any] | None = None
         ending = Ending(environment, self)
         self._planner = Planner(environment, worker)
-        runner = environment.runner
-        self._ledger = Ledger(environment, runner) if isinstance(runner, MasterRunner) else None
+        runner, self._ledger = environment.runner, None
+        if isinstance(runner, MasterRunner):
+            self._ledger = Ledger(environment, runner)
+            Balance(environment, runner)
         if self._planner.options.metrics is not None:
             serve(self._planner.options.metrics, environment, self, instruments.recorder)
         if environment.web_ui is not None:

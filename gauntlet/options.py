@@ -24,6 +24,8 @@ LARGEST = 2**63
 FASTEST = 100_000.0
 ON_THE_PAGE = ("arrivals", "arrivals_distribution", "max_users")
 """Options that the start form of Locust's page asks for, each time anew."""
+STOP_TIMEOUT = "30"
+"""Seconds that a request in flight may take to end; Locust's own default cuts it at once."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,15 @@ def add(parser: "LocustArgumentParser") -> None:
         "the environment says.",
         env_var="LOCUST_TARGET_METRICS",
     )
+    group.add_argument(
+        "--no-rebalancing",
+        action="store_true",
+        default=False,
+        help="Master: leave users where they are when a worker joins, leaves or is lost, as Locust "
+        "does without --enable-rebalancing.",
+        env_var="LOCUST_NO_REBALANCING",
+    )
+    parser.set_defaults(stop_timeout=STOP_TIMEOUT)
     _show(group)
 
 

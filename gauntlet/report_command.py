@@ -1,11 +1,14 @@
 """`gauntlet report`: the reports of finished runs, made again from their records alone."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from gauntlet.errors import UsageError, gathering
-from gauntlet.report import files, html
+from gauntlet.report import console, files, html
+from gauntlet.report.merging import merged
+from gauntlet.report.record import RunRecord
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,7 +20,15 @@ from gauntlet.report import files, html
     metavar="FILE",
     help="Write the HTML report there, and nothing else.",
 )
-def report(runs: tuple[Path, ...], output: Path | None) -> None:
+@click.option(
+    "--merge",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Make one record of the RUNs, which are those of several masters of one test, and its "
+    "reports in FOLDER; the exit code is that of its verdict.",
+)
+def report(runs: tuple[Path, ...], output: Path | None, folder: Path | None) -> None:
     """Make the reports of a RUN again: its folder of results, or its run.json.
 
     Without -o the folder's files are written anew, all that come from its record. Of several runs
@@ -29,6 +40,8 @@ def report(runs: tuple[Path, ...], output: Path | None) -> None:
             records.append(files.load(place))
     if mistakes:
         raise UsageError(mistakes)
+    if folder is not None:
+        _merge(records, folder)
     if len(runs) > 1 and output is None:
         raise UsageError("report: expected -o FILE with several runs, got none")
     try:
@@ -44,3 +57,16 @@ def report(runs: tuple[Path, ...], output: Path | None) -> None:
         raise UsageError(
             f"{where}: expected a file to write to, got {error.filename!r} ({error.strerror})"
         ) from error
+
+
+def _merge(records: list[RunRecord], folder: Path) -> NoReturn:
+    whole = merged(records)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files.write(whole, folder)
+    except OSError as error:
+        raise UsageError(
+            f"--merge: expected a folder to write to, got {error.filename!r} ({error.strerror})"
+        ) from error
+    console.write(whole, str(folder))
+    raise SystemExit(whole.outcome.exit_code)

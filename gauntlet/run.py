@@ -238,7 +238,8 @@ class Run:
             if self._aborted
             else None,
             troubles=tuple(self._troubles()),
-            lost_workers=self._ledger.lost if self._ledger and lasted else (),
+            lost_workers=self._ledger.losses if self._ledger and lasted else (),
+            gaps=self._ledger.gaps if self._ledger and lasted else (),
             iterations=self._iterations.tally(),
             arrivals=self._arrivals(),
             tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
@@ -342,9 +343,10 @@ class Run:
             description=getattr(options, "description", ""),
             mix=plan.mix.model_dump(mode="json") if plan.mix else None,
             iterations=_iterations(self._iterations.tally()),
-            fleet=Fleet(
-                workers=self._ledger.size if self._ledger else 0,
-                lost=self._lost(final),
+            fleet=(
+                self._ledger.fleet(self._iterations.cut, final)
+                if self._ledger
+                else Fleet(workers=0, lost=(), cut=self._iterations.cut)
             ),
             outcome=outcome(judgement),
             thresholds=tuple(map(threshold_result, checks)),
@@ -373,12 +375,6 @@ class Run:
             target_metrics=tuple(self._scraper.metrics(self._begun)),
         )
         return record.model_copy(update={"diagnosis": diagnose(record)})
-
-    def _lost(self, final: bool) -> tuple[str, ...]:
-        """Workers that left no last report; while the load goes on nobody has left one yet."""
-        if self._ledger is None:
-            return ()
-        return tuple(self._ledger.lost if final else self._ledger.missing)
 
     def _slowest(self) -> tuple[Slow, ...]:
         return tuple(

@@ -38,6 +38,7 @@ class Counting(Protocol):
     def gate(self) -> Gate | None: ...
     def task(self, number: int, chosen: Any, choices: list[Any]) -> Any: ...
     def finish(self, gate: Gate) -> None: ...
+    def cut_off(self) -> None: ...
 
 
 class Arriving(Protocol):
@@ -80,7 +81,11 @@ def _passing(execute: Execute) -> Execute:
         if pool is not None:
             _on_arrival(execute, self, task, counting, pool)
         elif counting.gate is None:
-            execute(self, _begin(self, task))
+            try:
+                execute(self, _begin(self, task))
+            except GreenletExit:
+                counting.cut_off()
+                raise
         else:
             _through_the_gate(execute, self, task, counting, counting.gate)
 
@@ -130,6 +135,7 @@ def _through_the_gate(
         execute(self, counting.task(number, task, self.tasks or user.tasks))
     except GreenletExit:
         gate.cut(number)
+        counting.cut_off()
         raise
     except BaseException:
         counting.finish(gate)

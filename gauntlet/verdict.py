@@ -3,9 +3,9 @@
 INVALID outranks FAIL: where the measurement cannot be trusted, a broken threshold says nothing
 about the target. The causes that this module weighs:
 
-    no request was made · a threshold matched nothing · a worker was lost · the run was cut short
-    a process was saturated, or its clock was set · users were off the curve (`gauntlet.vitals`)
-    arrivals were dropped
+    no request was made · a threshold matched nothing · a worker was lost · a report of one was
+    lost · the run was cut short · a process was saturated, or its clock was set · users were off
+    the curve (`gauntlet.vitals`) · arrivals were dropped
 
 Too few requests for a percentile spoil a PASS alone: a limit that they broke is broken. A run that
 ended itself because a rule broke is no run cut short.
@@ -63,6 +63,8 @@ class Evidence:
     lasted: float = 0.0
     cut_short: bool = False
     lost_workers: Sequence[str] = ()
+    gaps: Sequence[str] = ()
+    """Workers that reported other numbers of requests than arrived."""
     tolerated_losses: int = 0
     iterations: Tally | None = None
     terminated: bool = False
@@ -123,6 +125,7 @@ def _spoiled(evidence: Evidence, final: bool) -> list[str]:
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
         reasons.append(f"lost without a last report: {names}; what they measured is missing")
+    reasons += evidence.gaps
     reasons += evidence.troubles
     reasons += _dropped(evidence)
     tally = evidence.iterations

@@ -11,4 +11,7 @@ def test_the_codes_are_those_that_are_documented() -> None:
         "THRESHOLD": 3,
         "INVALID": 4,
         "UNREACHABLE": 5,
+        "ORPHANED": 6,
+        "INTERRUPTED": 130,
+        "TERMINATED": 143,
     }

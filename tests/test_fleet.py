@@ -8,10 +8,12 @@ import pytest
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
-from gauntlet.fleet import LAST, LastReport, Ledger
+from gauntlet.balance import Balance
+from gauntlet.fleet import LAST, LastReport, Ledger, Part
 from gauntlet.measure.recorder import RUN, Recorder
+from gauntlet.orphans import SILENCE_S
 from tests.measure.test_merging import fleet
-from tests.measure.test_recorder import Fleet
+from tests.measure.test_recorder import Fleet, fire
 
 
 @pytest.fixture
@@ -65,3 +67,60 @@ def test_a_worker_that_was_never_started_answers_for_the_run_it_is_asked_about(
     ledger.begin()
     ledger.finish()
     assert (ledger.size, ledger.lost) == (1, [])
+
+
+def test_a_report_that_was_lost_on_the_way_shows_in_numbers(group: Fleet) -> None:
+    [worker] = group.workers
+    ledger = Ledger(group.master, cast(MasterRunner, group.master.runner))
+    Recorder(group.master)
+    Recorder(worker)
+    LastReport(worker, cast(WorkerRunner, worker.runner))
+    ledger.begin()
+    fire(worker)
+    group.report(worker)
+    assert ledger.gaps == []
+
+    fire(worker)
+    fire(worker)
+    worker.events.report_to_master.fire(client_id="any", data={})  # made, and never sent
+    fire(worker)
+    group.report(worker)
+    assert ledger.gaps == ["worker 0 reported 4 requests, 2 arrived"]
+    (member,) = ledger.fleet(cut=0).members
+    assert (member.requests, member.missing, member.lost) == (2, 2, True)
+
+
+def test_a_worker_is_held_to_account_until_it_must_have_stopped() -> None:
+    part = Part(index=0, heard=100.0, reported=98.0)
+    assert part.unrecorded(105.0) == 7.0
+    assert part.unrecorded(200.0) == SILENCE_S + 2.0
+    part.finished = True
+    assert part.unrecorded(200.0) == 0.0
+
+
+def test_a_report_of_another_masters_run_counts_nowhere(group: Fleet) -> None:
+    [worker] = group.workers
+    master, runner = group.master, cast(MasterRunner, group.master.runner)
+    master.parsed_options = Namespace(no_rebalancing=True, **{RUN: 7})
+    Balance(master, runner)
+    recorder, _ = Recorder(master), Recorder(worker)
+    fire(worker)
+    group.report(worker)
+    assert (master.stats.total.num_requests, recorder.series) == (0, {})
+
+    worker.parsed_options = Namespace(**{RUN: 7})
+    Recorder(worker)._options = worker.parsed_options
+    fire(worker)
+    group.report(worker)
+    assert master.stats.total.num_requests == 1
+
+
+def test_users_move_unless_somebody_says_they_should_not() -> None:
+    for given, moves in ((False, True), (True, False)):
+        with fleet(1) as other:
+            runner = cast(MasterRunner, other.master.runner)
+            other.master.parsed_options = Namespace(
+                no_rebalancing=given, enable_rebalancing=False, **{RUN: 1}
+            )
+            Balance(other.master, runner)
+            assert runner.rebalancing_enabled() is moves

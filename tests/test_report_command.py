@@ -93,3 +93,26 @@ def test_a_place_that_cannot_be_written_is_told(run: Path) -> None:
 def test_commands_that_read_results_do_without_locust_and_its_patches() -> None:
     script = "import gauntlet.cli, sys; sys.exit('locust' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
+def test_records_of_several_masters_become_one_with_its_verdict(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / f"master{number}"
+        folder.mkdir()
+        told = sample(30).model_copy(update={"seed": number, "arrivals": None})
+        (folder / "run.json").write_text(told.model_dump_json(), encoding="utf-8")
+    one = files.load(tmp_path / "master1")
+    done = CliRunner().invoke(
+        report,
+        [str(tmp_path / "master1"), str(tmp_path / "master2"), "--merge", str(tmp_path / "whole")],
+    )
+    whole = files.load(tmp_path / "whole")
+    assert whole.total.requests == 2 * one.total.requests
+    assert (done.exit_code, whole.outcome.exit_code) == (whole.outcome.exit_code,) * 2
+    assert f"Results: {tmp_path / 'whole'}" in done.output
+    assert (tmp_path / "whole" / "report.html").stat().st_size
+
+
+def test_a_record_is_not_merged_with_itself(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="record 2: expected another run"):
+        call(run, run, "--merge", tmp_path / "whole")

@@ -42,6 +42,7 @@ def lines(record: RunRecord) -> list[Text]:
         *_endpoints(record),
         *_phases(record),
         *_servers(record),
+        *_workers(record),
         *_sections(record),
         *_diagnosis(record),
         *_failures(record),
@@ -157,6 +158,26 @@ def _servers(record: RunRecord) -> list[Text]:
         row = f"  {one.server:<{width}} {one.requests:>9} {_success(one):>8}{times}"
         text.append(Text(row))
     return [*text, Text("")]
+
+
+_ROWS = 16
+"""Most workers that are shown one by one; of more, only those that something is wrong with."""
+
+
+def _workers(record: RunRecord) -> list[Text]:
+    fleet = record.fleet
+    amiss = [one for one in fleet.members if one.lost or one.missing]
+    shown = fleet.members if len(fleet.members) <= _ROWS else amiss
+    text = [Text(f"Workers: {fleet.workers}")] if fleet.members else []
+    for one in shown:
+        row = f"  worker {one.index}: {one.requests} requests"
+        row += f", {one.missing} more never arrived" if one.missing else ""
+        row += f", lost, up to {one.unrecorded:.1f}s unrecorded" if one.lost else ""
+        text.append(Text(row, "yellow" if one in amiss else ""))
+    if fleet.cut:
+        said = f"Cut off at a stop: {fleet.cut} tasks; a request in flight of each is in no figure"
+        text.append(Text(said, "yellow"))
+    return [*text, Text("")] if text else []
 
 
 def _sections(record: RunRecord) -> list[Text]:

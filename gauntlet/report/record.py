@@ -202,11 +202,30 @@ class Section(Part):
     figures: tuple[Figure, ...]
 
 
+class Member(Part):
+    """One worker: the requests that the master has of it.
+
+    `missing` are requests that it reported and that never arrived (below 0: arrived twice);
+    `unrecorded` says for how many seconds at most a lost one made load that no report tells of.
+    """
+
+    index: int
+    requests: int
+    missing: int
+    lost: bool
+    unrecorded: float
+
+
 class Fleet(Part):
-    """The processes that made the load."""
+    """The processes that made the load; `cut` tasks were killed half-way at their stop.
+
+    The target may have seen one request of each of those that is in no figure.
+    """
 
     workers: int
     lost: tuple[str, ...]
+    cut: int = 0
+    members: tuple[Member, ...] = ()
 
 
 class RunRecord(Part):

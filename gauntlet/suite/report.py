@@ -36,7 +36,7 @@ def verdict(state: SuiteState) -> str:
         return f"{last.verdict} at {last.profile}, step {done} of {total}{left}"
     if done < total:
         return f"interrupted after {done} of {counted(total, 'step')}"
-    return f"PASS - all {counted(total, 'step')} passed"
+    return "PASS" if total == 1 else f"PASS - all {total} steps passed"
 
 
 def table(state: SuiteState, console: Console) -> None:

@@ -307,6 +307,14 @@ def broken(record: Json) -> set[str]:
     return {one["rule"] for one in record["thresholds"] if not one["held"]}
 
 
+def counted(record: Json) -> Json:
+    """How many workers took part and which were lost; all that the others counted is there."""
+    fleet: Json = record["fleet"]
+    assert [one for one in fleet["members"] if one["missing"]] == []
+    assert sum(one["requests"] for one in fleet["members"]) == record["total"]["requests"]
+    return {"workers": fleet["workers"], "lost": fleet["lost"]}
+
+
 def check_counts(record: Json, target: Target, users: int, asked: int = 0) -> None:
     """Every request that the target saw is in the record, but for one in flight per user.
 

@@ -1,0 +1,171 @@
+"""Records of several masters as one: as if one master had measured it all."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gauntlet.errors import UsageError
+from gauntlet.report.merging import merged
+from gauntlet.report.record import (
+    Arrivals,
+    Failure,
+    Fleet,
+    IterationCount,
+    Member,
+    Moment,
+    RunRecord,
+    Slice,
+)
+
+MakeRecord = Callable[..., RunRecord]
+RULES = ["p95 < 2s", "fail_ratio <= 5%"]
+
+
+def times(seed: int, count: int = 400) -> list[float]:
+    """Response times; every fortieth request failed."""
+    chance = random.Random(seed)
+    drawn = (chance.lognormvariate(4, 1) for _ in range(count))
+    return [-ms if number % 40 == 0 else ms for number, ms in enumerate(drawn)]
+
+
+def measured(*seeds: int) -> dict[tuple[str, ...], list[float]]:
+    """Two endpoints in two phases on two servers; of several seeds all that each would have."""
+    keys = [
+        ("GET", "/a", "one", "ramp"),
+        ("GET", "/a", "two", "steady"),
+        ("POST", "/b", "two", "steady"),
+    ]
+    return {
+        key: [ms for seed in seeds for ms in times(3 * seed + place)]
+        for place, key in enumerate(keys)
+    }
+
+
+def figures(record: RunRecord, rows: str) -> list[dict[str, Any]]:
+    """A table without what depends on the moments at which requests began."""
+    table = [record.total] if rows == "total" else getattr(record, rows)
+    return [one.model_dump(exclude={"rps", "avg_ms", "stdev_ms"}) for one in table]
+
+
+@pytest.mark.parametrize("masters", [2, 3])
+def test_the_whole_is_what_one_master_would_have_measured(
+    make_record: MakeRecord, masters: int
+) -> None:
+    whole = make_record(measured(*range(masters)), RULES)
+    found = merged([make_record(measured(seed), RULES) for seed in range(masters)])
+    for rows in ("total", "endpoints", "servers", "phases", "phase_endpoints"):
+        assert figures(found, rows) == figures(whole, rows), rows
+    assert found.histograms == whole.histograms
+    assert found.total.avg_ms == pytest.approx(whole.total.avg_ms)
+    assert found.total.stdev_ms == pytest.approx(whole.total.stdev_ms)
+    assert found.outcome == whole.outcome
+    assert [one.value for one in found.thresholds] == [one.value for one in whole.thresholds]
+
+
+def test_masters_that_made_load_together_add_up_their_rates(make_record: MakeRecord) -> None:
+    one, other = (make_record(measured(seed)) for seed in (1, 2))
+    found = merged([one, other])
+    assert found.total.rps == pytest.approx(one.total.rps + other.total.rps, rel=0.01)
+
+
+def test_a_rule_is_judged_over_the_whole_and_not_by_record(make_record: MakeRecord) -> None:
+    """Of the slow master alone the rule broke; of both together it holds."""
+    fast, slow = {("GET", "/a"): [10.0] * 900}, {("GET", "/a"): [10.0] * 90 + [5000.0] * 10}
+    records = [make_record(fast, ["p95 < 2s"]), make_record(slow, ["p95 < 2s"])]
+    assert [one.outcome.verdict for one in records] == ["PASS", "FAIL"]
+    assert merged(records).outcome.verdict == "PASS"
+    worse = make_record({("GET", "/a"): [5000.0] * 100}, ["p95 < 2s"])
+    assert merged([records[0], worse]).outcome.exit_code == 3
+
+
+def test_what_spoils_one_record_spoils_the_whole(make_record: MakeRecord) -> None:
+    lost = {"lost_workers": ["worker 1 (up to 3.0s unrecorded)"]}
+    found = merged([make_record(measured(1)), make_record(measured(2), evidence=lost)])
+    assert (found.outcome.verdict, found.outcome.exit_code) == ("INVALID", 4)
+    (reason,) = found.outcome.reasons
+    assert reason.startswith("master 2: lost without a last report: worker 1")
+
+
+def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
+    def record(seed: int, name: str, failure: str) -> RunRecord:
+        member = Member(index=0, requests=1200, missing=0, lost=False, unrecorded=0.0)
+        counts = (10_000, 3, 20_000 * seed, 1)
+        slices = [
+            Slice(
+                t=second + 0.2 * seed,
+                seconds=1,
+                method="GET",
+                name="/a",
+                phase="",
+                requests=4,
+                failures=1,
+                total_ms=50.0,
+                counts=counts,
+            )
+            for second in (0, 1)
+        ]
+        moments = [Moment(t=t + 0.1 * seed, users=5, requests=9 * t, failures=0) for t in range(3)]
+        return make_record(
+            measured(seed),
+            fleet=Fleet(workers=1, lost=(name,), cut=1, members=(member,)),
+            iterations=IterationCount(total=10, done=9, lost=1),
+            failures=(Failure(method="GET", name="/a", text=failure, count=2),),
+            user_errors={"boom": seed},
+            timeline=tuple(moments),
+            slices=tuple(slices),
+        )
+
+    found = merged([record(1, "worker 0", "status 500"), record(2, "worker 0", "status 500")])
+    assert found.fleet.lost == ("master 1: worker 0", "master 2: worker 0")
+    assert (found.fleet.workers, found.fleet.cut) == (2, 2)
+    assert [one.index for one in found.fleet.members] == [0, 1]
+    assert found.iterations == IterationCount(total=20, done=18, lost=2)
+    assert [(one.text, one.count) for one in found.failures] == [("status 500", 4)]
+    assert found.user_errors == {"boom": 3}
+    assert [(one.users, one.requests) for one in found.timeline] == [(10, 0), (10, 18), (10, 36)]
+    assert [(one.t, one.requests, one.failures) for one in found.slices] == [(0, 8, 2), (1, 8, 2)]
+    assert found.slices[0].counts == (10_000, 6, 20_000, 1, 40_000, 1)
+    assert found.peak_users == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"profile": "load"}, "profile 'smoke' as in record 1, got 'load'", id="another profile"
+        ),
+        pytest.param({"target": "http://other"}, "expected target", id="another target"),
+        pytest.param({"later": 60}, "expected a start within 10s of record 1, got 60s", id="later"),
+        pytest.param({"rules": ["p95 < 1s"]}, "expected the rules of record 1", id="other rules"),
+        pytest.param(
+            {
+                "arrivals": Arrivals(
+                    scheduled=1, started=1, late=0, dropped=0, most_waiting=0, late_ms={}
+                )
+            },
+            "expected a closed model",
+            id="an open model",
+        ),
+    ],
+)
+def test_records_that_do_not_belong_together_are_refused(
+    make_record: MakeRecord, changes: dict[str, Any], said: str
+) -> None:
+    rules, later = changes.pop("rules", RULES), changes.pop("later", 0)
+    one, other = make_record(measured(1), RULES), make_record(measured(2), rules, **changes)
+    other = other.model_copy(update={"started": other.started + timedelta(seconds=later)})
+    with pytest.raises(UsageError) as refused:
+        merged([one, other])
+    (line,) = refused.value.mistakes
+    assert line.startswith("record 2: ") and said in line
+
+
+def test_one_record_or_the_same_twice_is_refused(make_record: MakeRecord) -> None:
+    one = make_record(measured(1))
+    with pytest.raises(UsageError, match="two records or more, got 1"):
+        merged([one])
+    with pytest.raises(UsageError, match="record 2: expected another run"):
+        merged([one, one])
