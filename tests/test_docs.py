@@ -500,7 +500,9 @@ def test_a_command_of_the_originals_has_its_like(command: str, row: Row, stage: 
 
 @pytest.mark.e2e
 def test_the_master_and_its_workers(stage: Stage) -> None:
-    cluster = [one for one, test in ELSEWHERE.items() if test.endswith("::test_the_master_and_its_workers")]
+    cluster = [
+        one for one, test in ELSEWHERE.items() if test.endswith("::test_the_master_and_its_workers")
+    ]
     ports = stage.ports()
     processes = [stage.start(shortened(one, stage.address), **ports) for one in cluster]
     stage.wait_until(lambda: not any(one.running for one in processes), "the end of all three")
