@@ -5,6 +5,7 @@ quitting          the exit code, before and after all other listeners
 quit              the console block, after Locust's own tables
 """
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ from gauntlet.exitcodes import ExitCode
 from gauntlet.report import console
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
+
+logger = logging.getLogger(__name__)
 
 
 class Judging(Protocol):
@@ -42,7 +45,7 @@ class Ending:
         self._parsed = environment.parsed_options
         self._judge = judge
         self._code: int | None = None
-        self._connected = self._by_hand = self._terminated = False
+        self._connected = self._by_hand = self._terminated = self._quitting = False
         self._interrupt_main = signals.end_in_order(self._interruption)
 
     def connect(self) -> None:
@@ -55,10 +58,13 @@ class Ending:
         self._connected = True
 
     def _quit(self, **_: Any) -> None:
+        self._quitting = True
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
             # Locust may hear SIGTERM before we do.
             run.terminated = self._terminated = not self._by_hand
+            if self._by_hand and not self._leads:
+                logger.info("What is in flight may finish; a second Ctrl-C cuts it")
             environment.runner.stop()
             self._judge.stop()  # a runner that still prepares its start tells nobody of its stop
         while self._judge.run is not None:
@@ -96,6 +102,9 @@ class Ending:
             console.write(self._judge.record, str(self._judge.folder), stream)
 
     def _interruption(self, number: int) -> BaseException | None:
+        if self._quitting:
+            signals.hurry(self._environment, number)
+            return None
         if number == signal.SIGTERM and self._started_with_the_page():
             gevent.spawn(self._interrupt_again)
         run = self._judge.run

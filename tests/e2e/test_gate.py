@@ -7,7 +7,7 @@ they declare, as far as the workflow uses what such a runner can do; anything mo
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,19 @@ from tests.test_workflows import LOAD_TEST, read, triggers
 
 pytestmark = pytest.mark.e2e
 
-CONDITIONS: dict[str, Callable[[bool, Mapping[str, str]], bool]] = {
-    "": lambda good, _: good,
-    "${{ inputs.deploy != '' }}": lambda good, inputs: good and inputs["deploy"] != "",
-    "${{ !success() && inputs.rollback != '' }}": (
-        lambda good, inputs: not good and inputs["rollback"] != ""
+ROLLBACK = (
+    "${{ !success() && inputs.rollback != '' "
+    "&& (inputs.deploy == '' || steps.deploy.outcome != 'skipped') }}"
+)
+CONDITIONS: dict[str, Callable[[bool, Mapping[str, str], Sequence[str]], bool]] = {
+    "": lambda good, *_: good,
+    "${{ inputs.deploy != '' }}": (lambda good, inputs, _: good and inputs["deploy"] != ""),
+    ROLLBACK: (
+        lambda good, inputs, ran: (
+            not good and inputs["rollback"] != "" and (inputs["deploy"] == "" or "Deploy" in ran)
+        )
     ),
-    "${{ always() }}": lambda good, _: True,
+    "${{ always() }}": lambda *_: True,
 }
 """The conditions that stand in the workflow, and when they hold."""
 
@@ -55,7 +61,7 @@ class Job:
         }
         for step in self._job["steps"]:
             name = step.get("name", step.get("uses"))
-            if not CONDITIONS[step.get("if", "")](self.good, self._inputs):
+            if not CONDITIONS[step.get("if", "")](self.good, self._inputs, self.ran):
                 continue
             self.ran.append(name)
             if "run" not in step or step["run"].startswith("pip install"):

@@ -1,0 +1,58 @@
+"""What is in flight when a run ends: it may finish, or it is cut and the record says so."""
+
+import signal
+
+import pytest
+
+from tests.e2e.support import Lab, meeting_point
+
+pytestmark = pytest.mark.e2e
+
+ENDLESS = """
+import gevent
+from locust import User, task
+
+import gauntlet
+from gauntlet import orphans
+
+orphans.SILENCE_S = 1.0
+gauntlet.register(None)
+
+
+class Patient(User):
+    @task
+    def wait(self) -> None:
+        print("waits", flush=True)
+        gevent.sleep(600)
+"""
+NOWHERE = "--host", "http://127.0.0.1:9", "--preflight", "off", "-u", "2", "-r", "2"
+
+
+def test_a_second_ctrl_c_cuts_what_is_in_flight_and_the_verdict_comes_all_the_same(
+    lab: Lab,
+) -> None:
+    process = lab.headless(*NOWHERE, "-t", "10m", file=lab.write("endless.py", ENDLESS))
+    process.wait_until(lambda: process.output.count("waits") == 2, "users")
+    process.signal(signal.SIGINT)
+    process.wait_for("Got KeyboardInterrupt")
+    process.signal(signal.SIGINT)
+    ended = process.end()
+    assert (ended.code, lab.verdict) == (4, "INVALID")
+    assert "Traceback" not in ended.errors and "cut short after" in lab.reasons
+    assert lab.record["fleet"]["cut"] == 2
+    assert "Cut off at a stop: 2 tasks" in ended.output
+
+
+def test_tasks_that_a_worker_cuts_are_counted_and_no_worker_takes_the_wait_for_silence(
+    lab: Lab,
+) -> None:
+    file = str(lab.write("endless.py", ENDLESS))
+    bound, at = meeting_point()
+    patience = "-t", "2s", "--stop-timeout", "3", "--expect-workers", "1"
+    master = lab.headless("--master", *bound, *NOWHERE, *patience, file=file)
+    worker = lab.locust("--worker", *at, file=file)
+    ended = master.end()
+    assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
+    assert "Cut off at a stop: 2 tasks" in ended.output
+    gone = worker.end()
+    assert gone.code == 0 and "No word from the master" not in gone.errors
