@@ -37,8 +37,8 @@ CONDITIONS: dict[str, Callable[[bool, Mapping[str, str], Sequence[str]], bool]] 
 class Job:
     """The reusable workflow's job, played by bash in a lab's folder."""
 
-    def __init__(self, lab: Lab, token: str = "", **inputs: str) -> None:
-        self._lab, self._token = lab, token
+    def __init__(self, lab: Lab, token: str = "", broken: str = "", **inputs: str) -> None:
+        self._lab, self._token, self._broken = lab, token, broken
         workflow = read(LOAD_TEST)
         declared = triggers(workflow)["workflow_call"]["inputs"]
         self._inputs = {name: one.get("default", "") for name, one in declared.items()} | inputs
@@ -64,6 +64,8 @@ class Job:
             if not CONDITIONS[step.get("if", "")](self.good, self._inputs, self.ran):
                 continue
             self.ran.append(name)
+            if name == self._broken:
+                self.codes[name] = 1
             if "run" not in step or step["run"].startswith("pip install"):
                 continue
             for line in (self._lab.folder / "github-env").read_text().splitlines():
@@ -133,3 +135,12 @@ def test_a_smoke_test_that_fails_spares_the_load_and_is_rolled_back(lab: Lab) ->
     job.run()
     assert job.codes["Smoke test"] != 0 and "Load test" not in job.ran
     assert (lab.folder / "undone").exists()
+
+
+@pytest.mark.parametrize("deploy", ["", "touch deployed"])
+def test_what_was_not_deployed_is_not_taken_back(lab: Lab, deploy: str) -> None:
+    """Without `deploy` whoever called has deployed before."""
+    job = Job(lab, broken="Install", system="predict", target="", deploy=deploy, rollback="true")
+    job.run()
+    assert job.ran[-1] == "Archive" and not job.good
+    assert ("Roll back" in job.ran) == (deploy == "")
