@@ -50,3 +50,10 @@ def test_tasks_that_a_worker_cuts_are_told_by_the_master(lab: Lab) -> None:
     ended = master.end()
     assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
     assert "Cut off at a stop: 2 tasks" in ended.output
+
+
+def test_arrivals_that_are_cut_are_counted_too(lab: Lab) -> None:
+    file = lab.write("endless.py", ENDLESS)
+    there = "--host", "http://127.0.0.1:9", "--preflight", "off", "-u", "4"
+    ended = lab.run(*there, "--arrivals", "1/s", "-t", "2s", "--stop-timeout", "1", file=file)
+    assert lab.record["fleet"]["cut"] == ended.output.count("waits") > 0
