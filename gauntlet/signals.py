@@ -45,6 +45,7 @@ def hurry(environment: Environment, number: int) -> None:
     if number != signal.SIGINT or runner is None:
         return
     if isinstance(runner, MasterRunner):
-        logger.warning("Workers finish what is in flight; the verdict comes then")
+        told = "Workers finish what is in flight; the verdict comes then"
+        gevent.spawn(logger.warning, told)  # no log from inside of a signal's handler
     else:
         runner.user_greenlets.kill(block=False)
