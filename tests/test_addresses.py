@@ -120,16 +120,16 @@ def test_the_target_is_the_first_that_is_named(
             PREDICT,
             None,
             "stagin",
-            "environment: expected one of embedded, empty, k8s, local, many, production, staging, "
-            "got 'stagin'; did you mean staging?",
+            "environment: expected one of compose, embedded, empty, k8s, local, many, "
+            "production, staging, got 'stagin'; did you mean staging?",
             id="an unknown environment",
         ),
         pytest.param(
             PREDICT,
             "http://given.example",
             "stagin",
-            "environment: expected one of embedded, empty, k8s, local, many, production, staging, "
-            "got 'stagin'; did you mean staging?",
+            "environment: expected one of compose, embedded, empty, k8s, local, many, "
+            "production, staging, got 'stagin'; did you mean staging?",
             id="an unknown environment that a host outranks",
         ),
         pytest.param(

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 from gauntlet.errors import UsageError
 from gauntlet.targets.faults import Faults
-from gauntlet.targets.serve import GRACE_S, bind_tcp, http_site
+from gauntlet.targets.serve import bind_tcp, http_site
 from tests.targets.conftest import (
     DEADLINE_S,
     ROOT,
@@ -178,11 +178,9 @@ with subprocess.Popen([*command, *options], stdin=subprocess.PIPE):
     with socket.create_connection(("127.0.0.1", port)) as busy:
         busy.sendall(MEGAPIXEL.raw())
         time.sleep(0.3)
-        begin = time.perf_counter()
         parent.kill()
         parent.communicate(timeout=DEADLINE_S)
         wait_until_gone(family)
-        assert time.perf_counter() - begin < GRACE_S
 
 
 def test_a_supervisor_killed_with_minus_9_leaves_no_worker_behind(
