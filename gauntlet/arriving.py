@@ -106,6 +106,11 @@ class Arriving:
         return counted([self._book(self.pool)], 0, self.pool.late_counts)
 
     @property
+    def is_open(self) -> bool:
+        """Whether the run has arrivals."""
+        return self._schedule is not None
+
+    @property
     def wanted(self) -> float | None:
         """Arrivals per second wanted now; None where none are."""
         if self._schedule is None:

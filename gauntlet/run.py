@@ -267,8 +267,8 @@ class Run:
         return self._arriving.count() if self._arriving is not None else None
 
     def _wanted(self, t: float) -> float | None:
-        """What the curve wants, or `--arrivals` without one; None where nothing says."""
-        if self.plan.profile is None and self._arriving is not None:
+        """Users; in a run that has arrivals, those per second, however many users it also wants."""
+        if self._arriving is not None and self._arriving.is_open:
             return self._arriving.wanted
         return self._following.wanted(t)
 

@@ -111,8 +111,9 @@ class IterationCount(Part):
 class Moment(Part):
     """One second of the run: seconds since its start, users then, requests and failures so far.
 
-    `wanted` is what the curve wants: users, or arrivals per second in an open phase; `waiting` and
-    `dropped` are arrivals; `cpu` is the busiest generator process's share of one core in percent.
+    `wanted` is what the curve wants: users, or in a run that has arrivals those per second, None
+    in its closed phases. `waiting` and `dropped` are arrivals; `cpu` is the busiest generator
+    process's share of one core in percent.
     """
 
     t: float

@@ -134,6 +134,8 @@ def test_dropped_arrivals_spoil_a_run_and_phases_of_both_kinds_take_turns(
     assert 2 * RATE * 0.8 < counts["open"] < 2 * RATE * 1.2
     assert 0 < counts["rest"] < 60  # whom Locust did not ask for has left
     assert record["timeline"][-1]["users"] == 1
+    # Users of the other phases would stand among the arrivals of the chart and of the diagnosis.
+    assert {moment["wanted"] for moment in record["timeline"]} == {None, RATE}
 
 
 def check_capped(lab: Lab, output: str) -> None:
