@@ -77,6 +77,13 @@ def test_one_run_a_side_says_that_the_spread_is_unknown(keep: Keep) -> None:
     assert "run-to-run spread is unknown" in told.output and "no regression" in told.output
 
 
+def test_runs_too_short_to_compare_are_no_green(keep: Keep) -> None:
+    short = {"steady": 4, "ramp": 4}
+    told = call("compare", keep("a", run(1, **short)), keep("b", run(2, **short)), "--markdown")
+    assert told.exit_code == ExitCode.INVALID, told.output
+    assert told.output.startswith("### ✗ nothing could be compared")
+
+
 UNLIKE: dict[str, dict[str, Any]] = {
     "system": {"system": "walrus"},
     "profile": {"profile": "load"},
