@@ -186,11 +186,13 @@ def bench(
     rules = (given or config.load_profile("quick", chosen)).thresholds
     users = concurrent or (given.users if given else None) or 10
     options = [*(["--environment", env] if env else []), *(["--host", url] if url else [])]
+    number = requests or (users * 10 if given else 100)
     line = quick.command(
         _shown(scaffold.find_locustfile(chosen.locustfile)),
         users,
-        requests or (users * 10 if given else 100),
-        [rule.text for rule in rules if not (rule.phase or rule.inner)],  # it has no phases
+        number,
+        # It has no phases, and a percentile of too few requests would judge nothing.
+        [rule.text for rule in rules if not (rule.phase or rule.inner) and rule.needs <= number],
         [*options, *locust_options],
     )
     _say(line, chosen, url, err=as_json)

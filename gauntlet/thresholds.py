@@ -31,6 +31,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 from gauntlet import clauses, target_rules
@@ -109,6 +110,14 @@ class Threshold:
         """The percentile it reads (0 to 100); None for another metric."""
         match = _PERCENTILE.fullmatch(self.inner.metric if self.inner else self.metric)
         return float(match[2]) if match else None
+
+    @property
+    def needs(self) -> int:
+        """Requests under which the percentile is just the maximum; 1 for another metric."""
+        quantile = self.quantile
+        if quantile is None or quantile >= 100:
+            return 1
+        return math.ceil(100 / (100 - Fraction(str(quantile))))
 
     def matches(self, key: Key) -> bool:
         """Whether a series is one of those that the rule judges."""

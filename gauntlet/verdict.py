@@ -14,11 +14,9 @@ Thresholds judge requests, failed ones too. An exception in user code is no requ
 from being asked is in no figure, so it turns a PASS into a FAIL.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from typing import NamedTuple
 
 from gauntlet.books import Count
@@ -193,11 +191,8 @@ def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
 def _too_few(checks: Sequence[Check]) -> Iterator[str]:
     """Rules that hold on a percentile of so few requests that it is just their maximum."""
     for check in checks:
-        quantile = check.threshold.quantile
-        if quantile is None or quantile >= 100:
-            continue
-        needed = math.ceil(100 / (100 - Fraction(str(quantile))))
-        if check.samples < needed:
+        needed = check.threshold.needs
+        if check.samples < needed and check.threshold.quantile is not None:
             where = "the fullest window" if check.threshold.windowed else "all"
             yield (
                 f"too few requests for {check.threshold.text}: {check.samples} in {where}, "
