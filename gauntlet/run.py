@@ -173,9 +173,13 @@ class Run:
         if rule.selector is not None:
             span, ahead = self._span(rule), self._begun - self._began
             return self._scraper.figure(rule, (span.start + ahead, span.end + ahead))
+        return self._windows.figure(rule, self._counted_until, self.ended)
+
+    @property
+    def _counted_until(self) -> float:
+        """The Unix second before which all that ended is counted."""
         alone = isinstance(self._environment.runner, LocalRunner)
-        lag = LAG_S if alone else FLEET_LAG_S
-        return self._windows.figure(rule, time.time() - lag, self.ended)
+        return time.time() - (LAG_S if alone else FLEET_LAG_S)
 
     def _span(self, rule: Threshold) -> Span:
         """From when to when the phase goes that a rule judges, or the load."""
@@ -280,6 +284,7 @@ class Run:
                 self._timeline.add(moment)
                 if self._lasted is None and not self._waits:
                     self._following.note(moment.t, moment.users)
+                    self._windows.judge(self._counted_until)
                     self._abort_if_broken(moment.t)
                 if shown:
                     tally = self._iterations.tally()

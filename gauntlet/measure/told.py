@@ -62,12 +62,15 @@ def samples(text: str, selectors: Sequence[Selector]) -> list[Sample]:
                 continue
         lines.append(line)
     families = text_string_to_metric_families("\n".join(lines) + "\n")
-    return [
-        Sample(one.name, one.labels, float(one.value))
-        for family in families
-        for one in family.samples
-        if math.isfinite(one.value)
-    ]
+    try:
+        return [
+            Sample(one.name, one.labels, float(one.value))
+            for family in families
+            for one in family.samples
+            if math.isfinite(one.value)
+        ]
+    except IndexError:  # what the library says of some braces
+        raise ValueError("expected lines in Prometheus's text format, got others") from None
 
 
 class _Series:

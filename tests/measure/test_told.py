@@ -37,7 +37,7 @@ def test_values_are_read_with_name_and_labels() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["<html></html>\n", "a one\n", "{}\n"])
+@pytest.mark.parametrize("text", ["<html></html>\n", "a one\n", "{}\n", "a}{,\t=n}1#\n"])
 def test_what_is_no_exposition_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         samples(text, [])
