@@ -373,10 +373,13 @@ def histograms(series: Mapping[Key, Series]) -> tuple[Histogram, ...]:
 
 
 def slices(measured: Slices, began: float) -> tuple[Slice, ...]:
-    """Every slice, its time counted from `began` [Unix s]."""
+    """Every slice, its time counted from `began` [Unix s].
+
+    What claims to have ended before the run ended in its first slice.
+    """
     return tuple(
         Slice(
-            t=round(second - began, 3),
+            t=round(max(second - began, -measured.width), 3),
             seconds=measured.width,
             method=key.method,
             name=key.name,
