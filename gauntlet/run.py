@@ -6,8 +6,7 @@ It lives where runs are judged: in a single process or on the master.
 import math
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.models import Model, Profile
+from gauntlet.plan import Plan
 from gauntlet.pulse import Pulse
 from gauntlet.report import files, locust_files, progress
 from gauntlet.report.diagnosis import diagnose
@@ -49,6 +48,7 @@ from gauntlet.report.record import (
 from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load
 from gauntlet.thresholds import Check, Threshold, evaluate
+from gauntlet.timeline import Timeline
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
 from gauntlet.vitals import Following
 from gauntlet.windows import Span, Windows
@@ -62,50 +62,6 @@ LAG_S = 2.0
 """How old a second is when all that ended in it is counted, in a single process."""
 FLEET_LAG_S = 6.0
 """The same on a master: workers report every three seconds."""
-
-TIMELINE = 3600
-"""Most moments kept; a longer run keeps every second, then every fourth … of them."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the run is meant to be; `planned` seconds, None where it goes on until stopped."""
-
-    system: str | None
-    profile_name: str | None
-    profile: Profile | None
-    environment: str | None
-    target: str
-    rules: Sequence[Threshold]
-    planned: float | None
-    results: str
-    seed: int
-    mix: Model | None
-    preflight: Sequence[str]
-    addresses: Mapping[str, str] = field(default_factory=dict)
-    scale: float = 1.0
-    metrics: Mapping[str, str] = field(default_factory=dict)
-    """Where the target tells Prometheus of itself, by name where there are several."""
-
-
-@dataclass
-class Timeline:
-    """Moments of the run in bounded number: at `TIMELINE` every other one is dropped."""
-
-    moments: list[Moment] = field(default_factory=list)
-    stride: int = 1
-    _skipped: int = 0
-
-    def add(self, moment: Moment) -> None:
-        """Keep a moment, or drop it where the stride says so."""
-        self._skipped += 1
-        if self._skipped < self.stride:
-            return
-        self._skipped = 0
-        self.moments.append(moment)
-        if len(self.moments) >= TIMELINE:
-            self.moments = self.moments[::2]
-            self.stride *= 2
 
 
 class Run:

@@ -20,10 +20,11 @@ from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
 from gauntlet.models import Profile
+from gauntlet.plan import Plan
 from gauntlet.report import webservers
 from gauntlet.report.record import RunRecord
 from gauntlet.report.webtab import COLUMNS, StartForm, install, rows
-from gauntlet.run import Plan, Run
+from gauntlet.run import Run
 from gauntlet.shape import ProfileShape, shape_for
 from gauntlet.systems import SYSTEMS
 from gauntlet.thresholds import Threshold

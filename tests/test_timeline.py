@@ -3,7 +3,7 @@
 import pytest
 
 from gauntlet.report.record import Moment
-from gauntlet.run import TIMELINE, Timeline
+from gauntlet.timeline import TIMELINE, Timeline
 
 
 def kept(seconds: int) -> list[float]:
