@@ -295,7 +295,7 @@ class Run:
             ended=datetime.now(UTC),
             duration=round(lasted, 3),
             planned=plan.planned,
-            peak_users=max((moment.users for moment in self._timeline.moments), default=0),
+            peak_users=self._timeline.peak,
             seed=plan.seed,
             tags=tuple(options.tags or ()),
             excluded_tags=tuple(options.exclude_tags or ()),

@@ -14,10 +14,13 @@ class Timeline:
 
     moments: list[Moment] = field(default_factory=list)
     stride: int = 1
+    peak: int = 0
+    """Most users of all moments, those that were dropped as well."""
     _skipped: int = 0
 
     def add(self, moment: Moment) -> None:
         """Keep a moment, or drop it where the stride says so."""
+        self.peak = max(self.peak, moment.users)
         self._skipped += 1
         if self._skipped < self.stride:
             return

@@ -31,6 +31,13 @@ def test_a_long_run_keeps_a_bounded_number_from_start_to_end(hours: int, stride:
     assert seconds - moments[-1] <= 2 * stride
 
 
+def test_the_peak_outlasts_the_moment_that_had_it() -> None:
+    timeline = Timeline()
+    for t in range(TIMELINE + 1):
+        timeline.add(Moment(t=t, users=9 if t == 1 else 1, requests=t, failures=0))
+    assert (timeline.peak, max(moment.users for moment in timeline.moments)) == (9, 1)
+
+
 def test_two_timelines_share_nothing() -> None:
     one, other = Timeline(), Timeline()
     one.add(Moment(t=0, users=0, requests=0, failures=0))
