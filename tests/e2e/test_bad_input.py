@@ -42,7 +42,7 @@ OPTIONS = [
     pytest.param(
         "environment",
         "locl",
-        "environment: expected one of embedded, k8s, local, production, got 'locl'; "
+        "environment: expected one of compose, embedded, k8s, local, production, got 'locl'; "
         "did you mean local?",
         id="environment",
     ),
@@ -257,7 +257,7 @@ FILES: list[tuple[str, Json | str, str]] = [
         "profiles/environments/shop.yaml",
         {"description": "x", "protectd": True, "targets": {"predict": "http://localhost"}},
         "profiles/environments/shop.yaml:2: protectd: expected one of description, protected, "
-        "targets, got 'protectd'; did you mean protected?",
+        "targets, target_metrics, got 'protectd'; did you mean protected?",
     ),
     (
         "profiles/environments/shop.yaml",

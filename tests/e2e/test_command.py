@@ -177,7 +177,7 @@ def test_init_overwrites_nothing(lab: Lab) -> None:
         ),
         pytest.param(
             ["run", "predict", "-p", "smoke", "-e", "locl"],
-            "environment: expected one of embedded, k8s, local, production",
+            "environment: expected one of compose, embedded, k8s, local, production",
             "'locl'; did you mean local?",
             id="environment",
         ),
