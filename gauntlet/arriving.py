@@ -42,6 +42,9 @@ LOOK_S = 0.25
 BURST_S = 0.002
 """How long overdue arrivals are handed out before all others get a turn."""
 
+OVERDUE_S = 1.0
+"""An arrival that is overdue by so much when the load ends will never begin: it was dropped."""
+
 LOCAL = "local"
 
 
@@ -231,8 +234,17 @@ class Arriving:
 
     def _stop(self, **_: Any) -> None:
         if self.pool is not None:
+            if self._wanted() and not self.pool.stopped:
+                self._drop_overdue(self.pool)
             self.pool.stop(self._wanted())
             self._change.set()
+
+    def _drop_overdue(self, pool: Pool) -> None:
+        """Count what this process was too busy to begin, or too much alone."""
+        last = time.perf_counter() - OVERDUE_S - self._begun
+        while self._share is not None and self._share.next and self._share.next.due < last:
+            self._share.take()
+            pool.dropped += 1
 
     # -- a worker's messages ---------------------------------------------------------------------
 
