@@ -23,7 +23,7 @@ from benchmarks.pinned import GENERATOR_CORE, TARGET_CORE
 from tests.e2e.support import free_port
 
 REQUESTS = 300
-CASES = ((10, 20), (50, 20), (100, 20), (200, 4), (200, 20), (50, 100), (100, 100))
+CASES = ((10, 20), (50, 20), (100, 20), (200, 4), (200, 20), (50, 100))
 """Workers and series of each."""
 
 LOCUSTFILE = """

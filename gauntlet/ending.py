@@ -5,6 +5,7 @@ quitting          the exit code, before and after all other listeners
 quit              the console block, after Locust's own tables
 """
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ from gauntlet.exitcodes import ExitCode
 from gauntlet.report import console
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
+
+logger = logging.getLogger(__name__)
 
 
 class Judging(Protocol):
@@ -42,7 +45,9 @@ class Ending:
         self._parsed = environment.parsed_options
         self._judge = judge
         self._code: int | None = None
-        self._connected = self._by_hand = self._terminated = False
+        self._interrupted: Run | None = None
+        """The run that a signal is ending."""
+        self._connected = self._by_hand = self._terminated = self._quitting = False
         self._interrupt_main = signals.end_in_order(self._interruption)
 
     def connect(self) -> None:
@@ -55,6 +60,7 @@ class Ending:
         self._connected = True
 
     def _quit(self, **_: Any) -> None:
+        self._quitting = True
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
             # Locust may hear SIGTERM before we do.
@@ -96,14 +102,20 @@ class Ending:
             console.write(self._judge.record, str(self._judge.folder), stream)
 
     def _interruption(self, number: int) -> BaseException | None:
+        run = self._judge.run
+        if self._quitting or (run is not None and run is self._interrupted):
+            signals.hurry(self._environment, number)
+            return None
         if number == signal.SIGTERM and self._started_with_the_page():
             gevent.spawn(self._interrupt_again)
-        run = self._judge.run
         if run is not None and run.ended:
             return None  # its judgement comes first
-        self._by_hand = number == signal.SIGINT
+        self._interrupted, self._by_hand = run, number == signal.SIGINT
         if run is not None:
             run.terminated = not self._by_hand
+        if run is not None and self._by_hand and not self._leads:
+            told = "What is in flight may finish; a second Ctrl-C cuts it"
+            gevent.spawn(logger.info, told)  # no log from inside of a signal's handler
         begun = run is not None or self._judge.record is not None
         if begun or (self._connected and self._environment.web_ui is not None):
             return KeyboardInterrupt()

@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 from locust import __version__
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_RUNNING, WorkerRunner
+from locust.runners import STATE_CLEANUP, STATE_INIT, STATE_RUNNING, WorkerRunner
 
 from gauntlet import signals
 from gauntlet.balance import HEAR, HEARD, ORPHAN, REJOIN
@@ -59,6 +59,8 @@ class Orphan:
         called = 0.0
         while True:
             gevent.sleep(LOOK_S)
+            if self._runner.state == STATE_CLEANUP and not self._alone:
+                self._hear()  # while users finish at a stop, Locust reads no message
             if self._silent and not self._alone:
                 self._alone, self._spawned = True, None
                 self._runner.greenlet.spawn(self._stop_users)
@@ -97,7 +99,10 @@ class Orphan:
         self._hear()
         runner.send_message("client_ready", __version__)  # type: ignore[arg-type]  # as Locust does
 
-    def _interruption(self, number: int) -> BaseException:
+    def _interruption(self, number: int) -> BaseException | None:
+        if self._signal is not None:
+            signals.hurry(self._environment, number)
+            return None
         self._signal = number
         return KeyboardInterrupt()
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 import click
 
 from gauntlet.errors import UsageError, gathering
-from gauntlet.report import console, files, html
+from gauntlet.report import console, files, histograms, html
 from gauntlet.report.merging import merged
 from gauntlet.report.record import RunRecord
 
@@ -37,7 +37,9 @@ def report(runs: tuple[Path, ...], output: Path | None, folder: Path | None) -> 
     records, mistakes = [], list[str]()
     for place in runs:
         with gathering(mistakes):
-            records.append(files.load(place))
+            record = files.load(place)
+            histograms.check(record, place)
+            records.append(record)
     if mistakes:
         raise UsageError(mistakes)
     if folder is not None and output is not None:

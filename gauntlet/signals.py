@@ -1,9 +1,14 @@
 """SIGTERM and Ctrl-C end a Locust process in order, whatever Locust is about."""
 
+import logging
 import signal
 from collections.abc import Callable
 
 import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+logger = logging.getLogger(__name__)
 
 
 def end_in_order(
@@ -29,3 +34,18 @@ def end_in_order(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
     return throw
+
+
+def hurry(environment: Environment, number: int) -> None:
+    """Answer a signal to a process that ends already: a second Ctrl-C cuts what is in flight.
+
+    A second SIGTERM asks for no more than the first one: `timeout` sends two.
+    """
+    runner = environment.runner
+    if number != signal.SIGINT or runner is None:
+        return
+    if isinstance(runner, MasterRunner):
+        told = "Workers finish what is in flight; the verdict comes then"
+        gevent.spawn(logger.warning, told)  # no log from inside of a signal's handler
+    else:
+        runner.user_greenlets.kill(block=False)

@@ -81,11 +81,7 @@ def _passing(execute: Execute) -> Execute:
         if pool is not None:
             _on_arrival(execute, self, task, counting, pool)
         elif counting.gate is None:
-            try:
-                execute(self, _begin(self, task))
-            except GreenletExit:
-                counting.cut_off()
-                raise
+            _without_a_gate(execute, self, task, counting)
         else:
             _through_the_gate(execute, self, task, counting, counting.gate)
 
@@ -106,9 +102,17 @@ def _on_arrival(execute: Execute, self: TaskSet, task: Any, counting: Counting, 
         else:
             if due is not None:
                 pool.begin(due)
-            execute(self, _begin(self, task))
+            _without_a_gate(execute, self, task, counting)
     finally:
         lateness.end()
+
+
+def _without_a_gate(execute: Execute, self: TaskSet, task: Any, counting: Counting) -> None:
+    try:
+        execute(self, _begin(self, task))
+    except GreenletExit:
+        counting.cut_off()
+        raise
 
 
 def _through_the_gate(

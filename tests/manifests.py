@@ -32,8 +32,8 @@ SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|JWT", re.IGNORECASE)
 SECRETS_DIR = "/run/secrets/"
 
 VERSIONS = "1.31", kubernetes_validate.latest_version()
-DRAIN_S = 5
-"""Seconds that reports take after the last request."""
+DRAIN_S = 15
+"""Seconds that a master waits for last reports, and takes to write its own, after the requests."""
 
 
 def kubectl() -> str:
@@ -270,8 +270,14 @@ def _locust(container: Manifest, pod: Manifest, documents: Sequence[Manifest]) -
     yield from unknown_variables(variables)
     yield from unknown_options(container.get("args", ()))
     grace = pod.get("terminationGracePeriodSeconds", 30)
-    if float(variables.get("LOCUST_STOP_TIMEOUT", 0)) + DRAIN_S > grace:
+    if stop_timeout(container.get("args", ()), variables) + DRAIN_S > grace:
         yield f"is killed after {grace} s, before its requests have ended"
+
+
+def stop_timeout(arguments: Sequence[str], variables: Mapping[str, str]) -> float:
+    """How long Locust lets requests in flight finish; an option outranks its variable."""
+    given, _ = _parser().parse_known_args([*arguments], env_vars=dict(variables))
+    return float(given.stop_timeout)
 
 
 def _variables(container: Manifest, documents: Sequence[Manifest]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from gauntlet.cli import gauntlet
 from gauntlet.config import load_environment
 from gauntlet.systems import SYSTEMS
-from tests.manifests import unknown_options, unknown_variables
+from tests.manifests import DRAIN_S, stop_timeout, unknown_options, unknown_variables
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -142,6 +142,15 @@ def test_a_master_without_a_page_waits_for_as_many_workers_as_there_are() -> Non
     command = SERVICES["headless"]["command"]
     replicas = SERVICES["headless-worker"]["deploy"]["replicas"]
     assert f"--expect-workers={replicas}" in command
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name not in TARGETS])
+def test_requests_in_flight_end_before_their_container_is_killed(name: str) -> None:
+    service = SERVICES[name]
+    arguments = [unset(one) for one in service["command"]]
+    variables = {key: unset(value) for key, value in service["environment"].items()}
+    grace = float(service["stop_grace_period"].removesuffix("s"))
+    assert stop_timeout(arguments, variables) + DRAIN_S <= grace
 
 
 def test_secrets_are_files_and_no_variables() -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gauntlet.k8s import hold
-from tests.manifests import Manifest, faults, kubectl, unknown_options
+from tests.manifests import DRAIN_S, Manifest, faults, kubectl, stop_timeout, unknown_options
 
 ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted(path.name for path in (ROOT / "k8s" / "overlays").iterdir())
@@ -118,6 +118,17 @@ PLANTED: dict[str, tuple[Callable[[list[Any]], Any], str]] = {
     ),
     "a grace shorter than the requests in flight": (
         lambda all: _master(all)["template"]["spec"].update(terminationGracePeriodSeconds=20),
+        "before its requests have ended",
+    ),
+    "a grace that is too short for the default": (
+        lambda all: (
+            _config(all)["data"].pop("LOCUST_STOP_TIMEOUT"),
+            _master(all)["template"]["spec"].update(terminationGracePeriodSeconds=35),
+        ),
+        "before its requests have ended",
+    ),
+    "an option that outlasts the grace": (
+        lambda all: _container(all)["args"].append("--stop-timeout=58"),
         "before its requests have ended",
     ),
     "a root that may be written": (
@@ -317,6 +328,8 @@ def _spec_of_pod(document: Manifest) -> Any:
 def test_the_operators_options_are_known() -> None:
     test = yaml.safe_load((ROOT / "k8s/operator/locust-test.yaml").read_text())
     assert (test["apiVersion"], test["kind"]) == ("locust.io/v1", "LocustTest")
-    assert list(unknown_options(test["spec"]["args"].split())) == []
+    arguments = test["spec"]["args"].split()
+    assert list(unknown_options(arguments)) == []
+    assert stop_timeout(arguments, {}) + DRAIN_S <= 30, "what Kubernetes gives by itself"
     locustfile = Path(test["spec"]["locustfile"])
     assert (ROOT / "locustfiles" / locustfile.name).is_file()

@@ -80,6 +80,16 @@ def test_what_is_no_record_is_refused_in_a_line_each(
     assert not (tmp_path / "out.html").exists()
 
 
+def test_a_damaged_histogram_is_told_in_a_line(run: Path) -> None:
+    record = sample(30)
+    whole = record.histograms[0]
+    for hdr in ("HISTFAAAgarbage!!", whole.hdr[:-8], ""):
+        changed = record.model_copy(update={"histograms": (whole.model_copy(update={"hdr": hdr}),)})
+        (run / "run.json").write_text(changed.model_dump_json(), encoding="utf-8")
+        with pytest.raises(UsageError, match="that is damaged"):
+            call(run)
+
+
 def test_several_runs_need_a_file_to_go_to(run: Path) -> None:
     with pytest.raises(UsageError, match="expected -o FILE with several runs, got none"):
         call(run, run)

@@ -33,6 +33,7 @@ EMPTY = "no request was made; check host, tags and duration"
 NO_MATCH = 'the threshold p95("/nothing") < 2s matched no request; check its name'
 CUT = "cut short after 10s of 30s; let the run finish"
 LOST = "lost without a last report: worker 2; what they measured is missing"
+GAP = "worker 1 reported 4 requests, 2 arrived"
 TOO_SLOW = "p99 < 2s broke: 3s"
 
 
@@ -112,6 +113,11 @@ def few(rule: str, samples: int) -> Check:
             {"checks": (BROKEN, UNMATCHED)}, invalid(NO_MATCH), id="nothing matched outranks broken"
         ),
         pytest.param({"lost_workers": ("worker 2",)}, invalid(LOST), id="a lost worker"),
+        pytest.param(
+            {"gaps": (GAP,), "tolerated_losses": 1, "checks": (HELD,)},
+            invalid(GAP),
+            id="a report that was lost on its way",
+        ),
         pytest.param(
             {"lost_workers": ("worker 2",), "checks": (BROKEN,)},
             invalid(LOST),

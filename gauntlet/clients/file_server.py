@@ -315,7 +315,7 @@ class FileClient:
             found = socket.create_connection(self._address, timeout=limit)
         except TimeoutError:
             raise ConnectTimeout from None
-        except plain.gaierror:
+        except (plain.gaierror, UnicodeError):  # the latter for a label too long or empty
             raise ConnectFailed("name of the server is unknown") from None
         except ConnectionRefusedError:
             raise ConnectFailed("connection refused") from None

@@ -115,13 +115,16 @@ class Kubectl:
 
     def fetch(self, pod: str, parent: Path) -> list[Path]:
         """Copy a pod's results under `parent` and let the pod go; gives back the runs' folders."""
-        parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile() as packed:
             self._pack(pod, packed)
             packed.seek(0)
-            with tarfile.open(fileobj=packed) as archive:
-                names = {Path(one.name).parts[0] for one in archive if Path(one.name).parts}
-                archive.extractall(parent, filter="data")
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+                with tarfile.open(fileobj=packed) as archive:
+                    names = {Path(one.name).parts[0] for one in archive if Path(one.name).parts}
+                    archive.extractall(parent, filter="data")
+            except (tarfile.TarError, OSError) as error:
+                raise ClusterError(f"{parent}: {error}") from error
         self.call("exec", pod, "-c", REPORTS, "--", "touch", f"/results/{COPIED}")
         return [parent / name for name in sorted(names) if (parent / name).is_dir()]
 

@@ -78,6 +78,8 @@ def run_overlay(
     cluster: str | None,
 ) -> None:
     """Apply an overlay, follow its run, fetch the reports, clean up, exit by the verdict."""
+    from gauntlet.report.files import check_writable
+
     documents = manifests.adjusted(render(overlay_folder(overlay)), workers, namespace, image)
     kubectl = Kubectl(cluster, manifests.namespace_of(documents))
     run = ClusterRun(
@@ -86,6 +88,7 @@ def run_overlay(
         _seconds(timeout, documents),
         say=lambda line: click.echo(line, err=True),
     )
+    check_writable(results_dir)
     context.exit(int(run.run(Path(results_dir), keep)))
 
 

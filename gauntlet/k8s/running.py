@@ -80,9 +80,10 @@ class ClusterRun:
                 sight = states.look(*self._kubectl.look(self._name))
                 heard = time.monotonic()
             except ClusterError as error:
-                if time.monotonic() - heard > DEAF_S:
-                    raise
                 self._say(error.mistakes[0])
+                if time.monotonic() - heard > DEAF_S:
+                    why = f"the cluster gave no answer for {format_duration(DEAF_S)}"
+                    return Sight(State.BROKEN, why)
                 self._pause()
                 continue
             if (line := self._line(sight)) != last:

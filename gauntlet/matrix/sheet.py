@@ -110,7 +110,7 @@ class Sheet:
         """Where each complete row ends, and its cells."""
         whole = self._text().split(b"\n")[:-1]  # what has no line end was interrupted
         separator = ";" if whole and b";" in whole[0] else ","
-        rows = [next(csv.reader([line.decode()], delimiter=separator), []) for line in whole]
+        rows = [_cells(line, separator) for line in whole]
         if not rows or tuple(rows[0]) != self._columns:
             raise UsageError(
                 f"{self.path}: expected the columns {', '.join(self._columns[:3])} …, got others"
@@ -122,6 +122,14 @@ class Sheet:
                 break
             found.append((end, row))
         return found
+
+
+def _cells(line: bytes, separator: str) -> list[str]:
+    """The cells of a line; none where it is no text."""
+    try:
+        return next(csv.reader([line.decode()], delimiter=separator), [])
+    except (UnicodeDecodeError, csv.Error):
+        return []
 
 
 def cell_of(row: dict[str, str], path: Path) -> Cell:

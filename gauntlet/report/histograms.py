@@ -6,6 +6,7 @@ from urllib.parse import quote
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 from hdrh.log import HistogramLogWriter  # type: ignore[import-untyped]
 
+from gauntlet.errors import UsageError
 from gauntlet.report.record import Histogram, RunRecord
 
 MICROSECONDS_PER_MS = 1000.0
@@ -27,6 +28,17 @@ def write(record: RunRecord, path: Path) -> None:
             file.write(f"Tag={tag(one)},")  # the library reads tags and cannot write them
             histogram = HdrHistogram.decode(one.hdr)
             log.output_interval_histogram(histogram, start, end, MICROSECONDS_PER_MS)
+
+
+def check(record: RunRecord, place: Path) -> None:
+    """UsageError where a histogram of the record from `place` is damaged."""
+    for one in record.histograms:
+        try:
+            HdrHistogram.decode(one.hdr)
+        except Exception as error:  # the library raises whatever it stumbles over
+            raise UsageError(
+                f"{place}: expected a run record, got a histogram of {tag(one)!r} that is damaged"
+            ) from error
 
 
 def tag(one: Histogram) -> str:

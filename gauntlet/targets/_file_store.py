@@ -52,8 +52,8 @@ class Store:
 
     def open(self, name: str) -> tuple[BinaryIO, int]:
         """The file of that name, whatever its capitals, and its length."""
-        found = self._find(name)
         try:
+            found = self._find(name)  # by then somebody else may have deleted it
             file = os.fdopen(
                 os.open(found, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._descriptor), "rb", 0
             )

@@ -331,6 +331,13 @@ def test_a_full_pool_is_told_from_a_server_that_stops() -> None:
         assert watch.outnumbered
 
 
+@pytest.mark.parametrize("host", ["nobody.invalid", "a..b", "a" * 80 + ".invalid"])
+def test_a_host_that_cannot_be_named_is_unknown(host: str) -> None:
+    one = FileClient((host, 7000), Deadlines(10.0, 10.0, 10.0, 10.0))
+    with closing(one), pytest.raises(ConnectFailed, match="name of the server is unknown"):
+        one.names()
+
+
 def test_each_deadline_has_its_own_error() -> None:
     def stall(peer: socket.socket) -> None:
         peer.recv(100)

@@ -7,7 +7,7 @@ they declare, as far as the workflow uses what such a runner can do; anything mo
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,19 @@ from tests.test_workflows import LOAD_TEST, read, triggers
 
 pytestmark = pytest.mark.e2e
 
-CONDITIONS: dict[str, Callable[[bool, Mapping[str, str]], bool]] = {
-    "": lambda good, _: good,
-    "${{ inputs.deploy != '' }}": lambda good, inputs: good and inputs["deploy"] != "",
-    "${{ !success() && inputs.rollback != '' }}": (
-        lambda good, inputs: not good and inputs["rollback"] != ""
+ROLLBACK = (
+    "${{ !success() && inputs.rollback != '' "
+    "&& (inputs.deploy == '' || steps.deploy.outcome != 'skipped') }}"
+)
+CONDITIONS: dict[str, Callable[[bool, Mapping[str, str], Sequence[str]], bool]] = {
+    "": lambda good, *_: good,
+    "${{ inputs.deploy != '' }}": (lambda good, inputs, _: good and inputs["deploy"] != ""),
+    ROLLBACK: (
+        lambda good, inputs, ran: (
+            not good and inputs["rollback"] != "" and (inputs["deploy"] == "" or "Deploy" in ran)
+        )
     ),
-    "${{ always() }}": lambda good, _: True,
+    "${{ always() }}": lambda *_: True,
 }
 """The conditions that stand in the workflow, and when they hold."""
 
@@ -31,8 +37,8 @@ CONDITIONS: dict[str, Callable[[bool, Mapping[str, str]], bool]] = {
 class Job:
     """The reusable workflow's job, played by bash in a lab's folder."""
 
-    def __init__(self, lab: Lab, token: str = "", **inputs: str) -> None:
-        self._lab, self._token = lab, token
+    def __init__(self, lab: Lab, token: str = "", broken: str = "", **inputs: str) -> None:
+        self._lab, self._token, self._broken = lab, token, broken
         workflow = read(LOAD_TEST)
         declared = triggers(workflow)["workflow_call"]["inputs"]
         self._inputs = {name: one.get("default", "") for name, one in declared.items()} | inputs
@@ -55,9 +61,11 @@ class Job:
         }
         for step in self._job["steps"]:
             name = step.get("name", step.get("uses"))
-            if not CONDITIONS[step.get("if", "")](self.good, self._inputs):
+            if not CONDITIONS[step.get("if", "")](self.good, self._inputs, self.ran):
                 continue
             self.ran.append(name)
+            if name == self._broken:
+                self.codes[name] = 1
             if "run" not in step or step["run"].startswith("pip install"):
                 continue
             for line in (self._lab.folder / "github-env").read_text().splitlines():
@@ -127,3 +135,12 @@ def test_a_smoke_test_that_fails_spares_the_load_and_is_rolled_back(lab: Lab) ->
     job.run()
     assert job.codes["Smoke test"] != 0 and "Load test" not in job.ran
     assert (lab.folder / "undone").exists()
+
+
+@pytest.mark.parametrize("deploy", ["", "touch deployed"])
+def test_what_was_not_deployed_is_not_taken_back(lab: Lab, deploy: str) -> None:
+    """Without `deploy` whoever called has deployed before."""
+    job = Job(lab, broken="Install", system="predict", target="", deploy=deploy, rollback="true")
+    job.run()
+    assert job.ran[-1] == "Archive" and not job.good
+    assert ("Roll back" in job.ran) == (deploy == "")

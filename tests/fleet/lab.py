@@ -74,6 +74,8 @@ class Seen:
     too_few: float = 0.0
     too_many: float = 0.0
     """For how many seconds from the fault on the load was off by more than a quarter."""
+    quiet: float | None = None
+    """Seconds until users whose master cannot be heard asked no more."""
     asked: int = 0
     """Requests that the target saw of this run."""
     recorded: int = 0

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.fleet.lab import FleetLab, Seen
+from tests.fleet.lab import WINDOW_S, FleetLab, Seen
 from tests.fleet.network import LOAD, MESSAGES
 
 Scenario = Callable[[FleetLab], Seen]
@@ -47,8 +47,7 @@ def drop_messages_long(lab: FleetLab) -> Seen:
     lab.fault()
     began = time.monotonic()
     lab.watch(lab.timers.silence)
-    quiet = _until_quiet(lab, 1, began, lab.timers.long)
-    lab.seen.notes.append(f"cut-off worker quiet after {quiet}")
+    _until_quiet(lab, 1, began, lab.timers.long)
     lab.watch(began + lab.timers.long - time.monotonic())
     lab.settle()
     lab.seen.codes["worker1"] = lab.finish("worker1")
@@ -62,20 +61,22 @@ def _cut(lab: FleetLab, seconds: float, *nets: str) -> Seen:
     began = time.monotonic()
     if nets == (MESSAGES,):
         lab.watch(lab.timers.silence)
-        quiet = _until_quiet(lab, 1, began, seconds)
-        lab.seen.notes.append(f"cut-off worker quiet after {quiet}")
+        _until_quiet(lab, 1, began, seconds)
     lab.watch(began + seconds - time.monotonic())
     lab.network.heal("worker1", *nets)
     lab.settle()
     return lab.end("worker0", "worker1")
 
 
-def _until_quiet(lab: FleetLab, worker: int, began: float, seconds: float) -> str:
-    while lab.asking(worker):
-        if time.monotonic() > began + seconds:
-            return "never, while cut"
+def _until_quiet(lab: FleetLab, worker: int, began: float, seconds: float) -> None:
+    after = "never, while cut"
+    while time.monotonic() < began + seconds:
+        if not lab.asking(worker):
+            lab.seen.quiet = time.monotonic() - began - WINDOW_S
+            after = f"{lab.seen.quiet:.0f} s"
+            break
         lab.watch(0.1)
-    return f"{time.monotonic() - began - 1.5:.0f} s"
+    lab.seen.notes.append(f"cut-off worker quiet after {after}")
 
 
 def freeze_worker(lab: FleetLab) -> Seen:
@@ -141,7 +142,8 @@ def kill_master(lab: FleetLab) -> Seen:
     began = time.monotonic()
     while lab.asking():
         lab.watch(0.1)
-    lab.seen.notes.append(f"load goes on for {time.monotonic() - began - 1.5:.0f} s")
+    lab.seen.quiet = time.monotonic() - began - WINDOW_S
+    lab.seen.notes.append(f"load goes on for {lab.seen.quiet:.0f} s")
     lab.finish("worker0")
     lab.seen.notes.append(f"workers end after {time.monotonic() - began:.0f} s")
     return lab.end("worker0", "worker1", stop=False)

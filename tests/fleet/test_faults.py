@@ -19,6 +19,7 @@ from tests.fleet.table import run
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
 
 AT_ONCE = 5
+SPARE_S = 4.0
 REPORTS = {"run.json", "junit.xml", "report.html", "locust_stats.csv"}
 
 
@@ -30,6 +31,8 @@ class Expected(NamedTuple):
     lost: int = 0
     users: int | None = USERS
     said: str = ""
+    alone: bool = False
+    """Whether workers have no master, and are to stop their users long before they give up."""
 
 
 STAYED = {"master": 0, "worker0": 0, "worker1": 0}
@@ -41,7 +44,11 @@ EXPECTED = {
     "cut_link": Expected("PASS", STAYED),
     "drop_messages": Expected("PASS", STAYED),
     "drop_messages_long": Expected(
-        "INVALID", {"master": 4, "worker0": 0, "worker1": 6}, 1, said="lost without a last report"
+        "INVALID",
+        {"master": 4, "worker0": 0, "worker1": 6},
+        1,
+        said="lost without a last report",
+        alone=True,
     ),
     "freeze_worker": Expected("PASS", STAYED),
     "freeze_master": Expected("PASS", STAYED),
@@ -50,7 +57,9 @@ EXPECTED = {
     "kill_all_workers": Expected(
         "INVALID", {"master": 4, "worker0": -9, "worker1": -9}, 2, None, "cut short after "
     ),
-    "kill_master": Expected("none", {"master": -9, "worker0": 6, "worker1": 6}, users=None),
+    "kill_master": Expected(
+        "none", {"master": -9, "worker0": 6, "worker1": 6}, users=None, alone=True
+    ),
     "restart_master": Expected("PASS", {"second": 0, "worker0": 0, "worker1": 0}),
     "terminate_master": Expected("INVALID", {**STAYED, "master": 4}, 0, None, "cut short after "),
     "too_few_workers": Expected("none", {"master": 1, "worker0": 0}, users=None),
@@ -89,6 +98,8 @@ def test_load_and_record_are_right_or_the_verdict_says_so(
     assert (seen.verdict, expected.said in seen.reasons) == (expected.verdict, True), seen.reasons
     if expected.users is not None:
         assert seen.users == expected.users
+    if expected.alone:
+        assert seen.quiet is not None and seen.quiet < QUICK.give_up - SPARE_S
     if seen.record is not None:
         check_record(seen, expected.lost)
 

@@ -84,6 +84,7 @@ def test_what_is_printed_is_what_is_applied() -> None:
         ("run --overlay chater-job --workers 2", "--workers: expected an overlay that has workers"),
         ("run --overlay web-ui", "--overlay: expected one Job with the label"),
         ("run --overlay smoke-job --timeout soon", "--timeout: expected a duration"),
+        ("run --overlay smoke-job --results-dir /dev/null/x", "--results-dir: expected a folder"),
     ],
 )
 def test_a_mistake_is_told_before_the_cluster_is_asked(line: str, said: str) -> None:

@@ -106,3 +106,12 @@ def test_room_is_kept_for_the_uploads_that_a_cell_holds_at_once() -> None:
     assert _at_once(Cell("thread", "upload", 100, 50, 5)) == 500
     assert _at_once(Cell("process", "upload", 100, 50, 5)) == 5000
     assert _at_once(Cell("process", "list", 100, 50, 5)) == 0
+
+
+def test_what_is_no_text_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"a\xff,b\n")
+    with pytest.raises(UsageError, match="expected the columns"):
+        Sheet(path, COLUMNS).rows()
+    path.write_bytes(",".join(COLUMNS).encode() + b"\n2026,\0\xc3,1\n")
+    assert Sheet(path, COLUMNS).rows() == []

@@ -1,0 +1,71 @@
+"""What is in flight when a run ends: it may finish, or it is cut and the record says so."""
+
+import signal
+
+import pytest
+
+from tests.e2e.support import Lab, meeting_point
+
+pytestmark = pytest.mark.e2e
+
+ENDLESS = """
+import gevent
+from locust import User, task
+
+import gauntlet
+
+gauntlet.register(None)
+
+
+class Patient(User):
+    @task
+    def wait(self) -> None:
+        print("waits", flush=True)
+        gevent.sleep(600)
+"""
+NOWHERE = "--host", "http://127.0.0.1:9", "--preflight", "off", "-u", "2", "-r", "2"
+
+
+SHAPED = """
+from locust import LoadTestShape
+
+
+class Steady(LoadTestShape):
+    def tick(self):
+        return (2, 2)
+"""
+
+
+@pytest.mark.parametrize("shape", ["", SHAPED], ids=["users", "shape"])
+def test_a_second_ctrl_c_cuts_what_is_in_flight_and_the_verdict_comes_all_the_same(
+    lab: Lab, shape: str
+) -> None:
+    file = lab.write("endless.py", ENDLESS + shape)
+    process = lab.headless(*NOWHERE, "-t", "10m", file=file)
+    process.wait_until(lambda: process.output.count("waits") == 2, "users")
+    process.signal(signal.SIGINT)
+    process.wait_for("a second Ctrl-C cuts it")
+    process.signal(signal.SIGINT)
+    ended = process.end()
+    assert (ended.code, lab.verdict) == (4, "INVALID")
+    assert "Traceback" not in ended.errors
+    assert lab.record["fleet"]["cut"] == 2
+    assert "Cut off at a stop: 2 tasks" in ended.output
+
+
+def test_tasks_that_a_worker_cuts_are_told_by_the_master(lab: Lab) -> None:
+    file = str(lab.write("endless.py", ENDLESS))
+    bound, at = meeting_point()
+    patience = "-t", "2s", "--stop-timeout", "1", "--expect-workers", "1"
+    master = lab.headless("--master", *bound, *NOWHERE, *patience, file=file)
+    lab.locust("--worker", *at, file=file)
+    ended = master.end()
+    assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
+    assert "Cut off at a stop: 2 tasks" in ended.output
+
+
+def test_arrivals_that_are_cut_are_counted_too(lab: Lab) -> None:
+    file = lab.write("endless.py", ENDLESS)
+    there = "--host", "http://127.0.0.1:9", "--preflight", "off", "-u", "4"
+    ended = lab.run(*there, "--arrivals", "1/s", "-t", "2s", "--stop-timeout", "1", file=file)
+    assert lab.record["fleet"]["cut"] == ended.output.count("waits") > 0
