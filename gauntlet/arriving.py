@@ -22,7 +22,7 @@ from gauntlet.arrivals import Schedule, Share, Turn
 from gauntlet.books import Book, Count, counted
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.pool import Pool
-from gauntlet.sharing import FIELD, JOIN, LEAVE, NOTICE_S, TURNS, Sharing
+from gauntlet.sharing import FIELD, JOIN, LEAVE, NOTICE_S, SILENCE_S, TURNS, Sharing
 
 OPEN = "gauntlet_open"
 """Among the parsed options that Locust forwards: the most users of a process, 0 in a closed run."""
@@ -33,11 +33,17 @@ LEAD_S = 0.5
 HANDOVER_S = NOTICE_S + 2.0
 """How long a worker that leaves waits for others to take over."""
 
+DEAF_S = SILENCE_S + NOTICE_S
+"""So long without a word a worker goes on: then others, if the master still lives, serve for it."""
+
 LOOK_S = 0.25
 """How often who has nothing to do looks whether that has changed; well within the notice."""
 
 BURST_S = 0.002
 """How long overdue arrivals are handed out before all others get a turn."""
+
+OVERDUE_S = 1.0
+"""An arrival that is overdue by so much when the load ends will never begin: it was dropped."""
 
 LOCAL = "local"
 
@@ -62,6 +68,8 @@ class Arriving:
         """The moment of the schedule up to which everything is done."""
         self._change = Event()
         self._told: dict[str, Any] | None = None
+        self._heard = math.inf
+        """When the master last said who serves what; it does so every second."""
         self._sharing: Sharing | None = None
         runner, events = environment.runner, environment.events
         if isinstance(runner, MasterRunner):
@@ -104,6 +112,11 @@ class Arriving:
             return self._sharing.count()
         assert self.pool is not None
         return counted([self._book(self.pool)], 0, self.pool.late_counts)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has arrivals."""
+        return self._schedule is not None
 
     @property
     def wanted(self) -> float | None:
@@ -201,10 +214,15 @@ class Arriving:
         if self._share is None or self._schedule is None:
             return math.inf, False
         turn = self._schedule.turn(self._now)
-        arrival = self._share.next
+        arrival = None if self._is_deaf else self._share.next
         if arrival is not None and arrival.due < turn:
             return arrival.due, True
         return turn, False
+
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether others may serve by now what was this worker's. What is not begins late."""
+        return time.perf_counter() > self._heard + DEAF_S
 
     def _switch(self, is_open: bool) -> None:
         """Let users wait for arrivals from now on, or go their own pace."""
@@ -216,12 +234,22 @@ class Arriving:
 
     def _stop(self, **_: Any) -> None:
         if self.pool is not None:
+            if self._wanted() and not self.pool.stopped:
+                self._drop_overdue(self.pool)
             self.pool.stop(self._wanted())
             self._change.set()
+
+    def _drop_overdue(self, pool: Pool) -> None:
+        """Count what this process was too busy to begin, or too much alone."""
+        last = time.perf_counter() - OVERDUE_S - self._begun
+        while self._share is not None and self._share.next and self._share.next.due < last:
+            self._share.take()
+            pool.dropped += 1
 
     # -- a worker's messages ---------------------------------------------------------------------
 
     def _hear(self, msg: Any, **_: Any) -> None:
+        self._heard = time.perf_counter()
         self._told = {**msg.data, "begun": time.perf_counter() - msg.data["elapsed"]}
         if self.pool is not None:
             self._follow(self._told)

@@ -7,7 +7,8 @@ ways remain by which a run ends with too many or too few. What is done about eac
     a worker says that it is leaving      its users move now, not when its last request has ended
     a worker had no master for a while    it stopped its users itself, and is given its share again
     a worker's link heals                 it gets users when it hears, not when it is heard
-    a worker runs more than its share     it is told once more
+    a worker runs more than its share     it is told once more; not where the pool of the open model
+                                          adds users by itself
     a worker is missing for a minute      Locust would begin again at no user, and ramp; it is
                                           forgotten before
     a worker of another master's run      it may join; its reports count nowhere
@@ -25,6 +26,7 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, MasterRunner
 from locust.stats import RequestStats
 
 from gauntlet import dispatching
+from gauntlet.arriving import OPEN
 from gauntlet.measure.recorder import RUN
 
 logger = logging.getLogger(__name__)
@@ -100,8 +102,10 @@ class Balance:
     def _too_many(self) -> bool:
         """Whether a worker has told twice that it runs more users than it should.
 
-        Fewer are no fault: users may end themselves.
+        Fewer are no fault: users may end themselves. Nor are more where arrivals are served.
         """
+        if getattr(self._environment.parsed_options, OPEN, 0):
+            return False
         shares = getattr(self._runner._users_dispatcher, "_users_on_workers", {})
         over = any(
             client.user_count > sum(shares.get(client.id, {}).values())

@@ -10,9 +10,9 @@ from gauntlet.addresses import Target, check_address, check_form, joined, resolv
 from gauntlet.arrivals import Schedule, steady
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import UsageError, gathering
+from gauntlet.plan import Plan
 from gauntlet.pool import MOST
 from gauntlet.report import files
-from gauntlet.run import Plan
 from gauntlet.shape import ProfileShape, shape_for
 from gauntlet.systems import System
 from gauntlet.text import nearest, shown

@@ -42,6 +42,8 @@ def report(runs: tuple[Path, ...], output: Path | None, folder: Path | None) -> 
             records.append(record)
     if mistakes:
         raise UsageError(mistakes)
+    if folder is not None and output is not None:
+        raise UsageError("report: expected -o FILE or --merge FOLDER, got both")
     if folder is not None:
         _merge(records, folder)
     if len(runs) > 1 and output is None:

@@ -6,8 +6,7 @@ It lives where runs are judged: in a single process or on the master.
 import math
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.models import Model, Profile
+from gauntlet.plan import Plan
 from gauntlet.pulse import Pulse
 from gauntlet.report import files, locust_files, progress
 from gauntlet.report.diagnosis import diagnose
@@ -49,6 +48,7 @@ from gauntlet.report.record import (
 from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load
 from gauntlet.thresholds import Check, Threshold, evaluate
+from gauntlet.timeline import Timeline
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
 from gauntlet.vitals import Following
 from gauntlet.windows import Span, Windows
@@ -62,50 +62,6 @@ LAG_S = 2.0
 """How old a second is when all that ended in it is counted, in a single process."""
 FLEET_LAG_S = 6.0
 """The same on a master: workers report every three seconds."""
-
-TIMELINE = 3600
-"""Most moments kept; a longer run keeps every second, then every fourth … of them."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the run is meant to be; `planned` seconds, None where it goes on until stopped."""
-
-    system: str | None
-    profile_name: str | None
-    profile: Profile | None
-    environment: str | None
-    target: str
-    rules: Sequence[Threshold]
-    planned: float | None
-    results: str
-    seed: int
-    mix: Model | None
-    preflight: Sequence[str]
-    addresses: Mapping[str, str] = field(default_factory=dict)
-    scale: float = 1.0
-    metrics: Mapping[str, str] = field(default_factory=dict)
-    """Where the target tells Prometheus of itself, by name where there are several."""
-
-
-@dataclass
-class Timeline:
-    """Moments of the run in bounded number: at `TIMELINE` every other one is dropped."""
-
-    moments: list[Moment] = field(default_factory=list)
-    stride: int = 1
-    _skipped: int = 0
-
-    def add(self, moment: Moment) -> None:
-        """Keep a moment, or drop it where the stride says so."""
-        self._skipped += 1
-        if self._skipped < self.stride:
-            return
-        self._skipped = 0
-        self.moments.append(moment)
-        if len(self.moments) >= TIMELINE:
-            self.moments = self.moments[::2]
-            self.stride *= 2
 
 
 class Run:
@@ -173,9 +129,13 @@ class Run:
         if rule.selector is not None:
             span, ahead = self._span(rule), self._begun - self._began
             return self._scraper.figure(rule, (span.start + ahead, span.end + ahead))
+        return self._windows.figure(rule, self._counted_until, self.ended)
+
+    @property
+    def _counted_until(self) -> float:
+        """The Unix second before which all that ended is counted."""
         alone = isinstance(self._environment.runner, LocalRunner)
-        lag = LAG_S if alone else FLEET_LAG_S
-        return self._windows.figure(rule, time.time() - lag, self.ended)
+        return time.time() - (LAG_S if alone else FLEET_LAG_S)
 
     def _span(self, rule: Threshold) -> Span:
         """From when to when the phase goes that a rule judges, or the load."""
@@ -267,8 +227,8 @@ class Run:
         return self._arriving.count() if self._arriving is not None else None
 
     def _wanted(self, t: float) -> float | None:
-        """What the curve wants, or `--arrivals` without one; None where nothing says."""
-        if self.plan.profile is None and self._arriving is not None:
+        """Users; in a run that has arrivals, those per second, however many users it also wants."""
+        if self._arriving is not None and self._arriving.is_open:
             return self._arriving.wanted
         return self._following.wanted(t)
 
@@ -280,6 +240,7 @@ class Run:
                 self._timeline.add(moment)
                 if self._lasted is None and not self._waits:
                     self._following.note(moment.t, moment.users)
+                    self._windows.judge(self._counted_until)
                     self._abort_if_broken(moment.t)
                 if shown:
                     tally = self._iterations.tally()
@@ -334,7 +295,7 @@ class Run:
             ended=datetime.now(UTC),
             duration=round(lasted, 3),
             planned=plan.planned,
-            peak_users=max((moment.users for moment in self._timeline.moments), default=0),
+            peak_users=self._timeline.peak,
             seed=plan.seed,
             tags=tuple(options.tags or ()),
             excluded_tags=tuple(options.exclude_tags or ()),

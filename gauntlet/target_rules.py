@@ -7,7 +7,8 @@
     selector := name [ "{" label '="' text '"' { "," label '="' text '"' } "}" ]
     stat     := max | min | avg | last    of the values
               | slope                     of the straight line nearest to the values, per second
-              | rate                      what a counter gained, per second; a restart loses nothing
+              | rate                      what a counter gained, per second: a restart loses
+                                          nothing, and what was not there yet was 0
     value    := number [ B | kB | MB | GB | KiB | MiB | GiB ] [ /s | /min | /h ]
 
 In names and texts only `*` is special. Labels that a selector does not name may be anything. Where

@@ -57,6 +57,11 @@ class Windows:
             if span is not None and sliding.wants(key):
                 sliding.add(max(second, math.floor(span.start)), part)
 
+    def judge(self, until: float) -> None:
+        """Judge what is over; its seconds need be kept no longer. To be called every second."""
+        for rule in self._rules:
+            self.figure(rule, until, final=False)
+
     def figure(self, rule: Threshold, until: float, final: bool) -> tuple[float | None, int]:
         """The rule's value, and the requests of its fullest window; `until` [Unix s] all is in."""
         span = self._spans(rule)

@@ -6,14 +6,17 @@ from typing import cast
 
 import pytest
 from gevent.event import Event
+from locust import runners
+from locust.dispatch import UsersDispatcher
 from locust.runners import MasterRunner, WorkerRunner
 
+from gauntlet.arriving import OPEN
 from gauntlet.balance import Balance
 from gauntlet.fleet import LAST, LastReport, Ledger, Part
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.orphans import SILENCE_S
 from tests.measure.test_merging import fleet
-from tests.measure.test_recorder import Fleet, fire
+from tests.measure.test_recorder import Fleet, Nobody, fire
 
 
 @pytest.fixture
@@ -113,6 +116,25 @@ def test_a_report_of_another_masters_run_counts_nowhere(group: Fleet) -> None:
     fire(worker)
     group.report(worker)
     assert master.stats.total.num_requests == 1
+
+
+def test_users_that_the_pool_added_are_no_excess(
+    group: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or their shares would be sent again for ever, and `--reset-stats` obeyed each time."""
+    master, runner = group.master, cast(MasterRunner, group.master.runner)
+    monkeypatch.setattr(runners, "WORKER_REPORT_INTERVAL", -1.0)  # patience is over at once
+    clients = list(runner.clients.values())
+    dispatcher = UsersDispatcher(clients, [Nobody])
+    dispatcher.new_dispatch(target_user_count=1, spawn_rate=1)
+    assert len(list(dispatcher)) == 1
+    runner._users_dispatcher = dispatcher
+    clients[0].state, clients[0].user_classes_count = runners.STATE_RUNNING, {"Nobody": 9}
+    master.parsed_options = Namespace(no_rebalancing=True, **{RUN: 1})
+    balance = Balance(master, runner)
+    for most, excess in ((0, True), (1000, False)):
+        setattr(master.parsed_options, OPEN, most)
+        assert balance._too_many() is excess
 
 
 def test_users_move_unless_somebody_says_they_should_not() -> None:

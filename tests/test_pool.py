@@ -278,6 +278,22 @@ def test_arrivals_share_a_number_of_iterations(stages: Callable[..., Stage]) -> 
     assert (count.started, count.dropped, count.missing) == (7, 0, 0)
 
 
+def test_what_a_blocked_process_could_not_begin_is_dropped_when_the_load_ends(
+    stage: Stage,
+) -> None:
+    Client.gate.set()
+    stage.arriving.begin(steady(100, None), 0.0, 100)
+    stage.arriving.ready()
+    until(lambda: len(Client.begun) > 3)
+    busy = time.perf_counter() + 2.5
+    while time.perf_counter() < busy:
+        pass  # nobody else runs
+    stage.environment.events.test_stopping.fire(environment=stage.environment)
+    count = stage.arriving.count()
+    assert count is not None
+    assert 140 <= count.dropped <= 160  # of the last second nobody can say that it was late
+
+
 def test_ten_minutes_of_arrivals_hold_no_more_memory_than_one(stage: Stage) -> None:
     """Schedule, pool and recorder, given ten minutes at 20/s without the waiting."""
     pool, schedule = stage.pool(), steady(20, None, "poisson", seed=1)

@@ -112,6 +112,8 @@ def test_records_of_several_masters_become_one_with_its_verdict(tmp_path: Path) 
         told = sample(30).model_copy(update={"seed": number, "arrivals": None})
         (folder / "run.json").write_text(told.model_dump_json(), encoding="utf-8")
     one = files.load(tmp_path / "master1")
+    with pytest.raises(UsageError, match="got both"):
+        call(tmp_path / "master1", "-o", tmp_path / "page.html", "--merge", tmp_path / "whole")
     done = CliRunner().invoke(
         report,
         [str(tmp_path / "master1"), str(tmp_path / "master2"), "--merge", str(tmp_path / "whole")],

@@ -128,7 +128,7 @@ def test_judged_on_the_way_is_judged_as_at_once(text: str) -> None:
     for second, times in seconds.items():
         at_once.add(A, second, part(times))
         going.add(A, second, part(times))
-        going.figure(rule, second - 1.0, final=False)
+        going.judge(second - 1.0)
         held = max(held, len(going._sliding[rule]._seconds))
     assert going.figure(rule, 180.0, final=True) == at_once.figure(rule, 180.0, final=True)
     assert held <= KEPT_S + 2 * 10 + 3

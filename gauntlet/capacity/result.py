@@ -166,11 +166,14 @@ def lines(capacity: Capacity) -> Iterator[str]:
     if capacity.interrupted:
         yield "Interrupted: what follows is what was found so far."
     if capacity.load is None:
-        lowest = min((step.load for step in capacity.steps), default=None)
-        tried = "" if lowest is None else f", not even {shown(lowest, capacity.unit)}"
-        yield f"Capacity: no load held{tried}" + (
-            f": {capacity.because}" if capacity.because else ""
-        )
+        lowest = min((step.load for step in capacity.steps), default=0.0)
+        because = f": {capacity.because}" if capacity.because else ""
+        if any(step.holds for step in capacity.steps):
+            last = shown(capacity.broke or lowest, capacity.unit)
+            yield f"Capacity: no load held again when it was repeated, last {last}{because}"
+        else:
+            tried = f", not even {shown(lowest, capacity.unit)}" if lowest else ""
+            yield f"Capacity: no load held{tried}{because}"
         return
     least = "at least " if capacity.at_least else ""
     yield (

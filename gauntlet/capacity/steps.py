@@ -15,6 +15,7 @@ import yaml
 from gauntlet import bench
 from gauntlet.capacity.result import MEASURE, SETTLE, Step, step_of
 from gauntlet.config import EXTRA_PROFILES
+from gauntlet.report import summary
 from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration
 
@@ -116,7 +117,9 @@ def run(plan: Plan, number: int, load: float) -> tuple[Step, str]:
     profiles.mkdir(exist_ok=True)
     (profiles / f"{name}.yaml").write_text(yaml.safe_dump(profile(plan, load), sort_keys=False))
     line = [*plan.locust, "--load-profile", name, "--results-dir", str(plan.folder)]
-    ran = bench.run(line, {**plan.variables, EXTRA_PROFILES: str(profiles)})
+    # A load that breaks is what is looked for: no news for whoever reads a job's summary.
+    quiet = {EXTRA_PROFILES: str(profiles), summary.VARIABLE: ""}
+    ran = bench.run(line, {**plan.variables, **quiet})
     if ran.interrupted:
         raise Interrupted
     return step_of(number, load, ran.record, ran.folder, plan.settle_s), ran.record.target

@@ -66,7 +66,7 @@ def compare(
 
     Two runs are BASELINE and CURRENT. With several a side, name each of the baseline:
     -b A1 -b A2 -b A3 B1 B2 B3. Exit code 3 where something got worse by more than the margin,
-    2 where the runs are not alike.
+    2 where the runs are not alike, 4 where they are too short to compare anything.
     """
     from gauntlet.compare import shown
     from gauntlet.compare.changes import changes

@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gauntlet.models import EMBEDDED
 from gauntlet.report.record import RunRecord
+from gauntlet.text import counted
 from gauntlet.units import format_duration
+
+
+def _load(run: RunRecord) -> str:
+    """What was asked for; of arrivals the rate, as users come as they are needed."""
+    if run.profile is not None:
+        return "the profile's"
+    if run.arrivals is None:
+        return counted(run.peak_users, "user")
+    return f"{max((moment.wanted or 0.0 for moment in run.timeline), default=0.0):g} arrivals/s"
+
 
 _ALIKE: dict[str, Callable[[RunRecord], str]] = {
     "system": lambda one: one.system or "none",
@@ -12,7 +23,7 @@ _ALIKE: dict[str, Callable[[RunRecord], str]] = {
     "scale": lambda one: f"{one.scale:g}",
     "planned duration": lambda one: "none" if one.planned is None else format_duration(one.planned),
     "iterations": lambda one: str(one.iterations.total) if one.iterations else "no limit",
-    "users": lambda one: str(one.peak_users) if one.profile is None else "the profile's",
+    "load": _load,
     "mix": lambda one: "" if one.mix is None else repr(one.mix),
     "kind of target": lambda one: EMBEDDED if one.environment == EMBEDDED else "not embedded",
     "tags": lambda one: ", ".join(sorted(one.tags)) or "none",

@@ -42,8 +42,15 @@ class Comparison(BaseModel):
         return [one for one in self.changes if one.judgement == "regression"]
 
     @property
+    def judged(self) -> int:
+        """How many figures say anything."""
+        return sum(one.judgement != "untold" for one in self.changes)
+
+    @property
     def exit_code(self) -> ExitCode:
-        """3 where something got worse."""
+        """3 where something got worse, 4 where nothing can be said: silence is no green."""
+        if not self.judged:
+            return ExitCode.INVALID
         return ExitCode.THRESHOLD if self.regressions else ExitCode.PASS
 
 
@@ -59,18 +66,18 @@ def notes(comparison: Comparison) -> list[str]:
             "run-to-run spread is unknown with one run a side: what differs between any two runs "
             "may look like a change; give two or more"
         )
-    judged = [one for one in comparison.changes if one.judgement != "untold"]
-    untold = len(comparison.changes) - len(judged)
+    untold = len(comparison.changes) - comparison.judged
     if untold:
         told.append(f"{counted(untold, 'figure')} left out: too few seconds or requests to say")
-    unclear = sum(one.judgement == "unclear" for one in judged)
+    unclear = sum(one.judgement == "unclear" for one in comparison.changes)
     if unclear:
         told.append(f"{counted(unclear, 'figure')} unclear: longer or more runs would tell")
-    told.append(_verdict(comparison, len(judged)))
+    told.append(_verdict(comparison))
     return told
 
 
-def _verdict(comparison: Comparison, judged: int) -> str:
+def _verdict(comparison: Comparison) -> str:
+    judged = comparison.judged
     sure = f"intervals of {comparison.confidence:.0%} confidence together"
     if not judged:
         return "nothing could be compared: too few seconds or requests"
@@ -118,7 +125,7 @@ def table(comparison: Comparison, console: Console) -> None:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as a page of Markdown; regressions are bold."""
-    mark = "✗" if comparison.regressions else "✓"
+    mark = "✗" if comparison.exit_code else "✓"
     *told, verdict = notes(comparison)
     lines = [f"### {mark} {verdict}", ""]
     found = rows(comparison.changes)

@@ -89,14 +89,16 @@ def by_second(
 ) -> Iterator[tuple[int, Series]]:
     """Requests by the Unix second in which they ended; `failed` are indices of those that failed.
 
-    A request without a time ended when it began; one that names no moment ends now. What was `late`
-    of a time, where any was, lies before the request's start.
+    A request without a time ended when it began; one that names no moment ends now, and so does one
+    whose start lies ahead (told in milliseconds, say): windows reach to the last second that there
+    is. What was `late` of a time, where any was, lies before the request's start.
     """
     times, began = np.asarray(ms, dtype=float), np.asarray(starts, dtype=float)
     before = None if late is None else np.asarray(late, dtype=float)
     took = times if before is None else times - before
-    ends = _sound(began, time.time()) + np.maximum(_sound(took, 0.0), 0.0) / 1000
-    seconds = np.floor(ends).astype(np.int64)
+    now = time.time()
+    ends = _sound(began, now) + np.maximum(_sound(took, 0.0), 0.0) / 1000
+    seconds = np.floor(np.minimum(ends, now)).astype(np.int64)
     bad = np.zeros(len(seconds), dtype=bool)
     bad[np.asarray(failed, dtype=np.int64)] = True
     order = np.argsort(seconds, kind="stable")

@@ -62,12 +62,15 @@ def samples(text: str, selectors: Sequence[Selector]) -> list[Sample]:
                 continue
         lines.append(line)
     families = text_string_to_metric_families("\n".join(lines) + "\n")
-    return [
-        Sample(one.name, one.labels, float(one.value))
-        for family in families
-        for one in family.samples
-        if math.isfinite(one.value)
-    ]
+    try:
+        return [
+            Sample(one.name, one.labels, float(one.value))
+            for family in families
+            for one in family.samples
+            if math.isfinite(one.value)
+        ]
+    except IndexError:  # what the library says of some braces
+        raise ValueError("expected lines in Prometheus's text format, got others") from None
 
 
 class _Series:
@@ -115,7 +118,8 @@ class Told:
         if not inside or sum(self._good[at] for at in inside) < COVERED * len(inside):
             return None, 0
         matching = (s for s in self._series.values() if selector.matches(s.name, s.labels))
-        return target_rules.worst(stat, op, (self._points(s, inside) for s in matching))
+        points = self._counted if stat == "rate" else self._points
+        return target_rules.worst(stat, op, (points(s, inside) for s in matching))
 
     def series(self, since: float) -> Iterator[tuple[str, list[tuple[float, float]]]]:
         """Every series with its points from `since` on, which becomes their 0, at most `POINTS`.
@@ -135,6 +139,13 @@ class Told:
     def _points(self, series: _Series, at: Iterable[int]) -> list[tuple[float, float]]:
         pairs = ((self._times[one], series.values[one]) for one in at)
         return [pair for pair in pairs if not math.isnan(pair[1])]
+
+    def _counted(self, series: _Series, at: Sequence[int]) -> list[tuple[float, float]]:
+        """The points of a counter: one with labels is told from its first event on, and was 0."""
+        points = self._points(series, at)
+        missing = [one for one in at if points and self._times[one] < points[0][0]]
+        before = [(self._times[one], 0.0) for one in missing if self._good[one]]
+        return before[-1:] + points
 
     def _ruled(self, name: str) -> bool:
         return any(one.may_mean(name) for one in self.selectors)

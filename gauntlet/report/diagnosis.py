@@ -87,9 +87,7 @@ def load_bands(
     """
     edges, made = _cumulative(slices)
     found: dict[int, list[tuple[float, float, float]]] = {}
-    spans = [
-        (one, two, (two.wanted or 0.0) if by_rate else two.users) for one, two in pairwise(timeline)
-    ]
+    spans = [(one, two, _load(one, two, by_rate)) for one, two in pairwise(timeline)]
     peak = max((load for *_, load in spans), default=0.0)
     for before, after, load in spans:
         if load > 0:
@@ -103,6 +101,13 @@ def load_bands(
             load = sum(span * load for span, load, _ in moments) / seconds
             bands.append((load, sum(made for *_, made in moments) / seconds))
     return bands
+
+
+def _load(before: Moment, after: Moment, by_rate: bool) -> float:
+    """Users, or arrivals per second; 0 where a closed phase takes part of the time."""
+    if not by_rate:
+        return after.users
+    return 0.0 if before.wanted is None else after.wanted or 0.0
 
 
 def _cumulative(slices: Sequence[Slice]) -> tuple[list[float], list[float]]:

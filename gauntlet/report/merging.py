@@ -6,10 +6,12 @@ One master merges the reports of so many workers and no more; beyond, several ma
 profile on the same target at the same time, each with workers of its own, and their records are
 laid together. Counts add up, percentiles come from the records' histograms and are exact, rules
 are judged anew over the whole. What a record does not keep whole is left out: percentiles of the
-time to first byte and of the service time, and what users measured besides requests. A rule that
-judges windows of time has the worst of the records' values. What spoiled one record spoils all.
+time to first byte, and what users measured besides requests. A rule that judges windows of time has
+the worst of the records' values, of rates and counts their sum: no window of all is worse. What
+spoiled one record spoils all, and where a rule ended one run the whole is a FAIL.
 """
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,11 +23,12 @@ from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.measure.series import Counts, Key, Series, as_histogram, grid
+from gauntlet.measure.slowest import MOST
 from gauntlet.report import over_time
 from gauntlet.report import record as parts
 from gauntlet.report.record import RunRecord, Statistics
 from gauntlet.thresholds import Check, Threshold, evaluate, parse
-from gauntlet.verdict import Evidence, Judgement, Verdict, judge
+from gauntlet.verdict import Abort, Evidence, Judgement, Verdict, judge
 
 APART_S = 10.0
 """Masters that did not start within so long of each other made no load together."""
@@ -46,6 +49,9 @@ LIKE = (
 
 TOO_FEW = "too few requests for "
 """How a reason begins that a larger number of requests may lift."""
+
+ABORTED = "aborted after "
+"""How the reason begins that says which rule ended a run."""
 
 
 def merged(records: Sequence[RunRecord]) -> RunRecord:
@@ -92,6 +98,7 @@ def merged(records: Sequence[RunRecord]) -> RunRecord:
             "health": _health(records),
             "diagnosis": (),
             "target_metrics": first.target_metrics,
+            "slowest": _slowest(records),
         }
     )
 
@@ -136,7 +143,7 @@ def _series(
         for row in table:
             belongs = _alike(rows, _key(row))
             counts = _added(counts for key, counts in histograms.items() if belongs(key))
-            series = _restored(row, dict(counts), one.started.timestamp())
+            series = _restored(row, dict(counts), _span(one, row))
             found.setdefault(_key(row), Series()).merge(series)
     return found
 
@@ -158,8 +165,29 @@ def _decoded(text: str) -> Counts:
     return {grid(step.value_iterated_to): step.count_added_in_this_iter_step for step in steps}
 
 
-def _restored(row: Statistics, counts: Counts, began: float) -> Series:
-    """The series that a row was made from; its span from the run's start on."""
+def _span(record: RunRecord, row: Statistics) -> tuple[float, float]:
+    """From when to when a row's requests began, as far as the record tells.
+
+    What matters is how long that was: of a row, and of all phases of an endpoint together. So its
+    first phase begins with the run, and the others end where the endpoint does.
+    """
+
+    def own(rows: Sequence[Statistics]) -> Statistics:
+        return next((one for one in rows if (one.method, one.name) == (row.method, row.name)), row)
+
+    began = record.started.timestamp()
+    if own(record.phase_endpoints).phase == row.phase:
+        return began, began + _lasted(row)
+    end = began + _lasted(own(record.endpoints))
+    return end - _lasted(row), end
+
+
+def _lasted(row: Statistics) -> float:
+    return row.requests / row.rps if row.rps else 0.0
+
+
+def _restored(row: Statistics, counts: Counts, span: tuple[float, float]) -> Series:
+    """The series that a row was made from; in a closed model service time is response time."""
     timed = sum(counts.values())
     total = row.avg_ms * timed * 1000
     spread = (row.stdev_ms * 1000) ** 2 * max(timed - 1, 0)
@@ -175,9 +203,10 @@ def _restored(row: Statistics, counts: Counts, began: float) -> Series:
         squares_us=spread + (total * total / timed if timed else 0.0),
         min_us=row.min_ms * 1000 if timed else math.inf,
         max_us=row.max_ms * 1000,
-        first=began,
-        last=began + (row.requests / row.rps if row.rps else 0.0),
+        first=span[0],
+        last=span[1],
         counts=counts,
+        service_max_us=row.max_ms * 1000,
         outcomes=dict(row.outcomes),
     )
 
@@ -206,6 +235,11 @@ def _failures(records: Sequence[RunRecord]) -> tuple[parts.Failure, ...]:
     )
 
 
+def _slowest(records: Sequence[RunRecord]) -> tuple[parts.Slow, ...]:
+    every = chain.from_iterable(one.slowest for one in records)
+    return tuple(heapq.nlargest(MOST, every, key=lambda one: one.response_ms))
+
+
 def _added(several: Iterable[dict[Any, int]]) -> Counter[Any]:
     whole: Counter[Any] = Counter()
     for one in several:
@@ -220,13 +254,15 @@ def _checks(records: Sequence[RunRecord], series: dict[Key, Series]) -> list[Che
     """Every rule over the whole."""
 
     def worst(rule: Threshold) -> tuple[float | None, int]:
-        """Of a rule over windows: no window of all is worse than the worst of them."""
+        """Of a rule over windows: no window of all is worse."""
         told = [row for one in records for row in one.thresholds if row.rule == rule.text]
         values = [row.value for row in told if row.value is not None]
         broken = [row.value for row in told if not row.held]
         samples = sum(row.samples for row in told)
         if not values or None in broken:
             return (math.inf if broken and samples else None), samples
+        if rule.kind in ("rate", "count"):
+            return sum(values), samples
         return (min if rule.op.startswith(">") else max)(values), samples
 
     return evaluate([parse(rule) for rule in _rules(records[0])], series, worst)
@@ -243,7 +279,16 @@ def _judgement(records: Sequence[RunRecord], whole: Series, checks: Sequence[Che
     if spoiled:
         return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
     errors = sum(sum(one.user_errors.values()) for one in records)
-    return judge(Evidence(whole.requests, whole.failures, errors, checks))
+    return judge(Evidence(whole.requests, whole.failures, errors, checks, aborted=_abort(records)))
+
+
+def _abort(records: Sequence[RunRecord]) -> Abort | None:
+    """The first rule that ended a run; what that one did not measure is in no figure."""
+    for one in records:
+        for reason in one.outcome.reasons:
+            if reason.startswith(ABORTED):
+                return Abort(reason.partition(" by ")[2], one.duration)
+    return None
 
 
 # -- what made the load --------------------------------------------------------------------------

@@ -111,8 +111,9 @@ class IterationCount(Part):
 class Moment(Part):
     """One second of the run: seconds since its start, users then, requests and failures so far.
 
-    `wanted` is what the curve wants: users, or arrivals per second in an open phase; `waiting` and
-    `dropped` are arrivals; `cpu` is the busiest generator process's share of one core in percent.
+    `wanted` is what the curve wants: users, or in a run that has arrivals those per second, None
+    in its closed phases. `waiting` and `dropped` are arrivals; `cpu` is the busiest generator
+    process's share of one core in percent.
     """
 
     t: float
@@ -372,10 +373,13 @@ def histograms(series: Mapping[Key, Series]) -> tuple[Histogram, ...]:
 
 
 def slices(measured: Slices, began: float) -> tuple[Slice, ...]:
-    """Every slice, its time counted from `began` [Unix s]."""
+    """Every slice, its time counted from `began` [Unix s].
+
+    What claims to have ended before the run ended in its first slice.
+    """
     return tuple(
         Slice(
-            t=round(second - began, 3),
+            t=round(max(second - began, -measured.width), 3),
             seconds=measured.width,
             method=key.method,
             name=key.name,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gauntlet import config, scaffold
 from gauntlet.children import LocustRun, ReferenceTarget
+from gauntlet.report import summary
 from gauntlet.report.record import RunRecord
 from gauntlet.suite.faults import PROOFS, Fault
 from gauntlet.suite.proof import CLEAN, Matrix, matrix
@@ -117,7 +118,8 @@ class _Pool:
                 *((fault.run if fault else ()) or proof.run),
             ]
             place = self._results / system.name / (fault.name if fault else CLEAN).replace(" ", "-")
-            run = LocustRun(line, place, target.variables)
+            # That a run under a fault fails is no news for whoever reads a job's summary.
+            run = LocustRun(line, place, {**target.variables, summary.VARIABLE: ""})
             self._running.add(run)
             try:
                 if self._stopped:

@@ -76,3 +76,5 @@ def test_an_interrupted_search_tells_what_it_knows() -> None:
 def test_where_nothing_held_the_least_load_is_told_with_what_it_broke() -> None:
     said = text([step(10, 5, verdict="FAIL"), step(5, 4, verdict="FAIL")], Finding(None, 5))
     assert said == "Capacity: no load held, not even 5/s: p95 < 1s broke: 2s"
+    said = text([step(5, 5), step(10, 5), step(10, 5, verdict="FAIL")], Finding(None, 10))
+    assert said.startswith("Capacity: no load held again when it was repeated, last 10/s: p95 < 1s")

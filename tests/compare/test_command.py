@@ -14,7 +14,7 @@ from gauntlet.cli import gauntlet
 from gauntlet.compare.history import sparkline
 from gauntlet.errors import GauntletError
 from gauntlet.exitcodes import ExitCode
-from gauntlet.report.record import Outcome, RunRecord
+from gauntlet.report.record import Arrivals, Moment, Outcome, RunRecord
 from tests.compare.simulation import run_record, simulate
 
 Keep = Callable[..., str]
@@ -77,6 +77,13 @@ def test_one_run_a_side_says_that_the_spread_is_unknown(keep: Keep) -> None:
     assert "run-to-run spread is unknown" in told.output and "no regression" in told.output
 
 
+def test_runs_too_short_to_compare_are_no_green(keep: Keep) -> None:
+    short = {"steady": 4, "ramp": 4}
+    told = call("compare", keep("a", run(1, **short)), keep("b", run(2, **short)), "--markdown")
+    assert told.exit_code == ExitCode.INVALID, told.output
+    assert told.output.startswith("### ✗ nothing could be compared")
+
+
 UNLIKE: dict[str, dict[str, Any]] = {
     "system": {"system": "walrus"},
     "profile": {"profile": "load"},
@@ -98,6 +105,21 @@ def test_unlike_runs_are_refused_unless_forced(keep: Keep, what: str) -> None:
     assert first.startswith(f"results/b: {what}: expected ") and "--force" in last
     told = call(*typed, "--force")
     assert told.exit_code == ExitCode.PASS and f"not alike: results/b: {what}" in told.output
+
+
+def test_runs_of_one_rate_are_alike_however_many_users_came(keep: Keep) -> None:
+    count = Arrivals(scheduled=1, started=1, late=0, dropped=0, most_waiting=0, late_ms={})
+
+    def opened(name: str, users: int, rate: float) -> str:
+        moment = Moment(t=1.0, users=users, requests=1, failures=0, wanted=rate)
+        changes = {"profile": None, "peak_users": users, "timeline": (moment,), "arrivals": count}
+        return keep(name, run(users).model_copy(update=changes))
+
+    base, same, other = opened("a", 9, 50.0), opened("b", 12, 50.0), opened("c", 10, 60.0)
+    assert call("compare", base, same).exit_code == ExitCode.PASS
+    assert mistakes(call("compare", base, other))[0] == (
+        "results/c: load: expected 50 arrivals/s, got 60 arrivals/s"
+    )
 
 
 def test_an_invalid_run_is_refused_with_its_reason(keep: Keep) -> None:

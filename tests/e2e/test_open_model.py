@@ -2,6 +2,7 @@
 
 import math
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,8 @@ def test_dropped_arrivals_spoil_a_run_and_phases_of_both_kinds_take_turns(
     assert 2 * RATE * 0.8 < counts["open"] < 2 * RATE * 1.2
     assert 0 < counts["rest"] < 60  # whom Locust did not ask for has left
     assert record["timeline"][-1]["users"] == 1
+    # Users of the other phases would stand among the arrivals of the chart and of the diagnosis.
+    assert {moment["wanted"] for moment in record["timeline"]} == {None, RATE}
 
 
 def check_capped(lab: Lab, output: str) -> None:
@@ -198,6 +201,32 @@ def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(
     # Half the rate for 6 s at most, and what the worker had not reported when it was killed.
     assert 0 < arrivals["dropped"] <= 6 * RATE / 2 + min(served, 3 * RATE)
     assert arrivals["started"] == 16 * RATE - arrivals["dropped"]
+
+
+def test_a_worker_that_hears_nothing_serves_nothing_that_others_may_serve(lab: Lab) -> None:
+    lab.mix(weights=ONE_CALL, wait="1h")
+    target, (master, _) = start(lab, 1, open_profile(lab, 300))
+    master.wait_until(lambda: target.requests > RATE, "load on the target")
+    master.signal(signal.SIGSTOP)
+    seen = [0]
+
+    def stands_still() -> bool:
+        time.sleep(1.0)
+        seen.append(target.requests)
+        assert len(seen) < 40, "Locust itself would end the worker after a minute"
+        return seen[-1] == seen[-2]
+
+    try:
+        master.wait_until(stands_still, "no more load of a worker without its master")
+    finally:
+        master.signal(signal.SIGCONT)
+    # What it did not begin is its own still: nobody else was there.
+    overdue = seen[-1] + 3 * RATE
+    master.wait_until(lambda: target.requests > overdue, "load once the master is back")
+    master.terminate()
+    assert master.end().code == 4
+    arrivals = lab.record["arrivals"]
+    assert arrivals["started"] <= arrivals["scheduled"] <= lab.record["duration"] * RATE + 1
 
 
 def test_every_kind_of_user_serves_arrivals(labs: Labs) -> None:

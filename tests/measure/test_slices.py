@@ -1,5 +1,6 @@
 """Slices: every request in the second in which it ended, added up over workers, and bounded."""
 
+import time
 from collections import defaultdict
 from random import Random
 from typing import Any
@@ -44,9 +45,16 @@ def test_an_odd_request_has_a_second_as_well(ms: float, second: int) -> None:
     assert (found, part.requests) == (second, 1)
 
 
-def test_a_request_of_no_moment_ends_now() -> None:
-    [(second, part)] = by_second([1.0], [float("nan")], [0])
-    assert second > 1.7e9
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(float("nan"), id="of no moment"),
+        pytest.param(1.8e12, id="told in milliseconds: no window may reach so far"),
+    ],
+)
+def test_a_request_of_no_moment_that_can_be_ends_now(start: float) -> None:
+    [(second, part)] = by_second([1.0], [start], [0])
+    assert 1.7e9 < second <= time.time()
     assert (part.requests, part.failures) == (1, 1)
 
 

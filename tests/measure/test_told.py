@@ -37,7 +37,7 @@ def test_values_are_read_with_name_and_labels() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["<html></html>\n", "a one\n", "{}\n"])
+@pytest.mark.parametrize("text", ["<html></html>\n", "a one\n", "{}\n", "a}{,\t=n}1#\n"])
 def test_what_is_no_exposition_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         samples(text, [])
@@ -79,6 +79,17 @@ def test_a_series_that_comes_later_has_values_from_then_on() -> None:
     told = filled([1, 1])
     told.add(2.0, [Sample("a", {}, 1.0), Sample("errors", {"code": "5"}, 2.0)])
     assert points(told, 'errors{code="5"}') == [(2.0, 2.0)]
+
+
+def test_a_counter_that_comes_later_was_nothing_before() -> None:
+    """The only failures of a run are the first that there were."""
+    told = filled([1, 1, None])
+    for t in (3.0, 4.0):
+        told.add(t, [Sample("a", {}, 1.0), Sample("errors", {"code": "5"}, 6.0)])
+    errors = parse_selector('errors{code="5"}')
+    assert told.figure(errors, "rate", "<", EVER) == (6.0 / 3.0, 3)
+    assert told.figure(errors, "rate", "<", (3.0, 4.0)) == (0.0, 2)
+    assert told.figure(errors, "max", "<", EVER) == (6.0, 2)
 
 
 def test_points_begin_where_the_load_does() -> None:

@@ -101,6 +101,14 @@ def test_bands_hold_mean_load_and_throughput() -> None:
     assert load_bands(timeline(*steps), ended(*steps, wide=2)) == [(10, 20), (38, 40)]
 
 
+def test_closed_phases_are_no_rate_of_arrivals() -> None:
+    steps = (4, 10, 20), (4, 30, 50)
+    moments = [
+        one.model_copy(update={"wanted": 50.0 if one.t > 4 else None}) for one in timeline(*steps)
+    ]
+    assert load_bands(moments, ended(*steps), by_rate=True) == [(50, 50)]
+
+
 @pytest.mark.parametrize(
     ("failed", "sentence"),
     [

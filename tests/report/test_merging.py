@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gauntlet.errors import UsageError
+from gauntlet.measure.series import Key, Series
 from gauntlet.report.merging import merged
 from gauntlet.report.record import (
     Arrivals,
@@ -16,12 +17,21 @@ from gauntlet.report.record import (
     IterationCount,
     Member,
     Moment,
+    Outcome,
     RunRecord,
     Slice,
+    Slow,
+    table,
+    threshold_result,
 )
+from gauntlet.thresholds import Check, parse
+from gauntlet.verdict import Abort
 
 MakeRecord = Callable[..., RunRecord]
 RULES = ["p95 < 2s", "fail_ratio <= 5%"]
+PHASES = {"ramp": 100, "steady": 300}
+SLOW = Slow(method="GET", name="/a", server="", phase="", t=1.0, response_ms=1.0, outcome="")
+PASSED = Outcome(verdict="PASS", reasons=(), exit_code=0)
 
 
 def times(seed: int, count: int = 400) -> list[float]:
@@ -81,6 +91,55 @@ def test_a_rule_is_judged_over_the_whole_and_not_by_record(make_record: MakeReco
     assert merged([records[0], worse]).outcome.exit_code == 3
 
 
+def test_a_rate_is_over_all_phases_and_not_over_the_longest(make_record: MakeRecord) -> None:
+    """Each master: 10/s for 40 s, of which 10 s are the ramp."""
+    measured = {("GET", "/a", "", name): [10.0] * count for name, count in PHASES.items()}
+    series = {Key(*key): Series(requests=len(ms)) for key, ms in measured.items()}
+    slow = {"rps": 10.0}
+    rows = [one.model_copy(update=slow) for one in table(series, "phase", "name", "method")]
+    one = make_record(measured, ["rps >= 21/s"], phase_endpoints=tuple(rows))
+    endpoints = tuple(row.model_copy(update=slow) for row in one.endpoints)
+    records = [one.model_copy(update={"endpoints": endpoints, "seed": seed}) for seed in (1, 2)]
+    found = merged(records)
+    assert found.total.rps == pytest.approx(20.0)
+    assert [row.rps for row in found.phase_endpoints] == pytest.approx([20.0, 20.0])
+    assert found.outcome.verdict == "FAIL"
+
+
+def test_service_times_of_a_closed_model_are_its_response_times(make_record: MakeRecord) -> None:
+    rules = ["service_p50 < 1s", "service_max < 1s"]
+    records = [make_record({("GET", "/a"): [2001.0 + seed % 2] * 99}, rules) for seed in (1, 2)]
+    assert [one.shown for one in merged(records).thresholds] == ["2.002s", "2.002s"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "verdict"),
+    [
+        pytest.param("failures < 5 over 10s", (4, 4), "FAIL", id="both may fall into one window"),
+        pytest.param("rps >= 10/s over 10s", (6, 6), "PASS", id="rates add up"),
+        pytest.param("p50 < 2s over 10s", (1.5, 1.0), "PASS", id="times do not"),
+    ],
+)
+def test_windows_of_the_whole_are_no_worse_than_what_is_judged(
+    make_record: MakeRecord, rule: str, values: tuple[float, float], verdict: str
+) -> None:
+    records = []
+    for seed, value in enumerate(values):
+        check = Check(parse(rule), value, samples=100)
+        update = {"thresholds": (threshold_result(check),), "outcome": PASSED}
+        records.append(make_record(measured(seed)).model_copy(update=update))
+    assert merged(records).outcome.verdict == verdict
+
+
+def test_where_a_rule_ended_one_run_the_whole_is_no_pass(make_record: MakeRecord) -> None:
+    """The other master went on, and all requests together would hold."""
+    ended = {"aborted": Abort("fail_ratio < 50% abort", 12.0)}
+    records = [make_record(measured(1), RULES), make_record(measured(2), RULES, evidence=ended)]
+    found = merged(records).outcome
+    assert (found.verdict, found.exit_code) == ("FAIL", 3)
+    assert found.reasons == ("aborted after 30s by fail_ratio < 50% abort",)
+
+
 def test_what_spoils_one_record_spoils_the_whole(make_record: MakeRecord) -> None:
     lost = {"lost_workers": ["worker 1 (up to 3.0s unrecorded)"]}
     found = merged([make_record(measured(1)), make_record(measured(2), evidence=lost)])
@@ -116,6 +175,7 @@ def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
             user_errors={"boom": seed},
             timeline=tuple(moments),
             slices=tuple(slices),
+            slowest=(SLOW.model_copy(update={"response_ms": seed}),),
         )
 
     found = merged([record(1, "worker 0", "status 500"), record(2, "worker 0", "status 500")])
@@ -129,6 +189,7 @@ def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
     assert [(one.t, one.requests, one.failures) for one in found.slices] == [(0, 8, 2), (1, 8, 2)]
     assert found.slices[0].counts == (10_000, 6, 20_000, 1, 40_000, 1)
     assert found.peak_users == 10
+    assert [one.response_ms for one in found.slowest] == [2, 1]
 
 
 @pytest.mark.parametrize(

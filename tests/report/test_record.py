@@ -222,6 +222,15 @@ def test_slices_stand_on_a_line_each(make_record: MakeRecord) -> None:
     assert RunRecord.model_validate_json(record.to_json(make_record(MEASURED))).slices == ()
 
 
+def test_a_request_that_claims_to_have_ended_before_the_run_is_in_its_first_slice() -> None:
+    """Of a start told by another clock; a comparison lays a row for every second in between."""
+    measured, part = Slices(), Series()
+    part.add_many([10.0], [5000.0], 0)
+    measured.add(Key("GET", "/a"), 5000, part)
+    (kept,) = record.slices(measured, 1.7e9)
+    assert (kept.t, kept.requests) == (-1.0, 1)
+
+
 def test_a_record_is_not_changed_and_takes_no_unknown_key(make_record: MakeRecord) -> None:
     kept = make_record(MEASURED)
     with pytest.raises(ValidationError):

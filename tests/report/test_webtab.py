@@ -4,8 +4,10 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
 from typing import Any, cast
 
+import gevent
 import pytest
 from locust import LoadTestShape, User
 from locust.env import Environment
@@ -16,14 +18,17 @@ from gauntlet import thresholds
 from gauntlet.errors import UsageError
 from gauntlet.iterating import Iterations
 from gauntlet.measure.recorder import Recorder
+from gauntlet.measure.series import Key, Series
 from gauntlet.models import Profile
+from gauntlet.plan import Plan
 from gauntlet.report import webservers
 from gauntlet.report.record import RunRecord
 from gauntlet.report.webtab import COLUMNS, StartForm, install, rows
-from gauntlet.run import Plan, Run
+from gauntlet.run import Run
 from gauntlet.shape import ProfileShape, shape_for
 from gauntlet.systems import SYSTEMS
 from gauntlet.thresholds import Threshold
+from gauntlet.windows import KEPT_S
 
 PREDICT = SYSTEMS["predict"]
 
@@ -124,8 +129,8 @@ def begin(environment: Environment, judge: Judge, tmp_path: Path) -> Iterator[An
         )
         judge.run = Run(environment, plan, Recorder(environment), None, Iterations(environment))
         begun.append(judge.run)
-        for time in times:
-            sample(environment, time)
+        for ms in times:
+            sample(environment, ms)
         return judge.run
 
     yield begin
@@ -540,3 +545,19 @@ def test_servers_have_a_tab_of_their_own_once_a_run_has_some(
     assert b'"gauntlet-servers"' in web_ui.app.test_client().get("/").data  # type: ignore[union-attr]
     judge.record, judge.run = run.finish(stopped_early=False), None
     assert webservers.rows(judge)[1]["p99"] == "40.0 ms"
+
+
+def test_windows_are_judged_and_let_go_while_nobody_looks(begin: Any) -> None:
+    """A long run without a page or an `abort` would otherwise keep every second to its end."""
+    run = begin("p95 < 2s over 1s")
+    run.start_clock()
+    run._loaded -= 200
+    second = Series()
+    second.add_many([10.0] * 20, [1.0] * 20, 0)
+    for ago in range(200, 0, -1):
+        run._windows.add(Key("GET", "/health"), int(time()) - ago, second)
+    kept = run._windows._sliding[run.plan.rules[0]]._seconds
+    deadline = time() + 30
+    while len(kept) > KEPT_S + 10 and time() < deadline:
+        gevent.sleep(0.05)
+    assert 0 < len(kept) <= KEPT_S + 10

@@ -3,7 +3,7 @@
 import pytest
 
 from gauntlet.report.record import Moment
-from gauntlet.run import TIMELINE, Timeline
+from gauntlet.timeline import TIMELINE, Timeline
 
 
 def kept(seconds: int) -> list[float]:
@@ -29,6 +29,13 @@ def test_a_long_run_keeps_a_bounded_number_from_start_to_end(hours: int, stride:
     assert min(gaps) == stride
     assert max(gaps) < 2 * stride
     assert seconds - moments[-1] <= 2 * stride
+
+
+def test_the_peak_outlasts_the_moment_that_had_it() -> None:
+    timeline = Timeline()
+    for t in range(TIMELINE + 1):
+        timeline.add(Moment(t=t, users=9 if t == 1 else 1, requests=t, failures=0))
+    assert (timeline.peak, max(moment.users for moment in timeline.moments)) == (9, 1)
 
 
 def test_two_timelines_share_nothing() -> None:
