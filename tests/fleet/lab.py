@@ -5,6 +5,7 @@ The target is the witness: who asked, and who asks still.
 
 import csv
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -245,11 +246,13 @@ class FleetLab:
         if self.seen.users == USERS:
             self.seen.moved = since - self._fault
 
-    def end(self, *names: str, master: str = "master", stop: bool = True) -> Seen:
+    def end(
+        self, *names: str, master: str = "master", stop: signal.Signals | None = signal.SIGINT
+    ) -> Seen:
         """Stop the master, wait for the named processes and take up what they left."""
         self.weigh()
-        if stop:
-            self.processes[master].terminate()
+        if stop is not None:
+            self.processes[master].signal(stop)
         for name in (master, *names):
             if name in self.processes:
                 self.seen.codes[name] = self.finish(name)

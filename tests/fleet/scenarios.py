@@ -14,7 +14,7 @@ Scenario = Callable[[FleetLab], Seen]
 
 
 def baseline(lab: FleetLab) -> Seen:
-    """nothing; SIGTERM ends the master"""
+    """nothing, and the master is stopped"""
     lab.start(2)
     lab.fault()
     lab.settle()
@@ -131,7 +131,7 @@ def kill_all_workers(lab: FleetLab) -> Seen:
     began = time.monotonic()
     lab.finish("master")
     lab.seen.notes.append(f"the master ends after {time.monotonic() - began:.0f} s")
-    return lab.end("worker0", "worker1", stop=False)
+    return lab.end("worker0", "worker1", stop=None)
 
 
 def kill_master(lab: FleetLab) -> Seen:
@@ -146,7 +146,7 @@ def kill_master(lab: FleetLab) -> Seen:
     lab.seen.notes.append(f"load goes on for {lab.seen.quiet:.0f} s")
     lab.finish("worker0")
     lab.seen.notes.append(f"workers end after {time.monotonic() - began:.0f} s")
-    return lab.end("worker0", "worker1", stop=False)
+    return lab.end("worker0", "worker1", stop=None)
 
 
 def restart_master(lab: FleetLab) -> Seen:
@@ -174,14 +174,14 @@ def restart_master(lab: FleetLab) -> Seen:
 def terminate_master(lab: FleetLab) -> Seen:
     """SIGTERM to a master whose run has a planned end"""
     lab.start(2, "-t", "10m")
-    return lab.end("worker0", "worker1")
+    return lab.end("worker0", "worker1", stop=signal.SIGTERM)
 
 
 def too_few_workers(lab: FleetLab) -> Seen:
     """a worker too few, --expect-workers-max-wait"""
     lab.master("--expect-workers-max-wait", "6", workers=2)
     lab.worker(0)
-    return lab.end("worker0", stop=False)
+    return lab.end("worker0", stop=None)
 
 
 def no_master(lab: FleetLab) -> Seen:
