@@ -96,21 +96,21 @@ def test_a_stall_that_a_closed_loop_hides_is_in_the_response_times(
     calls: Callable[..., Lab],
 ) -> None:
     closed, opened = calls("closed", wait="10ms"), calls("opened")
-    closed.profile("closed", duration="10s", users=5, thresholds=["p99 < 1s"])
-    open_profile(opened, 10, RATE, "p99 < 1s")
+    closed.profile("closed", duration="20s", users=5, thresholds=["p99 < 1s"])
+    open_profile(opened, 20, RATE, "p99 < 1s")
     runs = []
     for lab in (closed, opened):
-        target = lab.target("--fault-stall", "4s:2s")
+        target = lab.target("--fault-stall", "9s:2s")
         profile = lab.folder.name.removesuffix("ed") if lab is opened else "closed"
         runs.append(lab.headless("--load-profile", profile, "--host", target.address, *OFF))
     assert [run.end().code for run in runs] == [0, 3]
     assert (closed.verdict, opened.verdict) == ("PASS", "FAIL")
     assert closed.record["total"]["requests"] > 500  # 5 slow ones are not the slowest 1 % of them
-    total, users = exact(opened, 10 * RATE)["total"], opened.record["peak_users"]
+    total, users = exact(opened, 20 * RATE)["total"], opened.record["peak_users"]
     # Whoever came first in the stall waited for all of it, and for a busy machine to go on.
     stall, found = total["max_ms"] / 1000, total["percentiles_ms"]["p99"] / 1000
     assert stall > 1.95
-    assert found == pytest.approx(p99_of_the_schedule(RATE, 10, stall), rel=0.05)
+    assert found == pytest.approx(p99_of_the_schedule(RATE, 20, stall), rel=0.05)
     assert users > 1.5 * RATE
 
 
