@@ -77,7 +77,11 @@ class Balance:
             if self._settled and (asked or (self._moves and self._amiss())):
                 self._asked.clear()
                 self._excess = None
-                self._runner.start(self._runner.target_user_count, self._runner.spawn_rate)
+                try:
+                    self._runner.start(self._runner.target_user_count, self._runner.spawn_rate)
+                except ValueError:  # somebody else's start goes on, and takes no second one
+                    self._asked.set()
+                    gevent.sleep(BUSY_S)
             elif self._runner._users_dispatcher is None:
                 self._asked.clear()
             elif asked:

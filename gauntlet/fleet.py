@@ -128,8 +128,13 @@ class Ledger:
             if one.told != one.requests
         ]
 
-    def fleet(self, cut: int, final: bool = True) -> Fleet:
-        """All workers for the record; `cut` tasks were killed in this process."""
+    @property
+    def cut(self) -> int:
+        """Tasks of all workers that were killed half-way."""
+        return sum(one.cut for one in self._parts)
+
+    def fleet(self, final: bool = True) -> Fleet:
+        """All workers for the record."""
         members = tuple(
             Member(
                 index=one.index,
@@ -143,7 +148,7 @@ class Ledger:
         return Fleet(
             workers=self.size,
             lost=tuple(f"worker {one.index}" for one in members if one.lost),
-            cut=cut + sum(one.cut for one in self._parts),
+            cut=self.cut,
             members=members,
         )
 

@@ -193,6 +193,8 @@ class Run:
             planned=planned,
             lasted=lasted,
             cut_short=stopped_early and planned is not None and lasted < planned - EARLY_S,
+            cut=self._cut,
+            patience=self._environment.stop_timeout,
             terminated=self.terminated,
             aborted=Abort(self._aborted[0].threshold.text, self._aborted[1])
             if self._aborted
@@ -204,6 +206,11 @@ class Run:
             arrivals=self._arrivals(),
             tolerated_losses=self.plan.profile.lost_workers if self.plan.profile else 0,
         )
+
+    @property
+    def _cut(self) -> int:
+        """Tasks that were killed half-way, here or in workers; a master runs none itself."""
+        return self._ledger.cut if self._ledger else self._iterations.cut
 
     def _troubles(self) -> Iterator[str]:
         """What those that make the load say against the measurement."""
@@ -305,9 +312,9 @@ class Run:
             mix=plan.mix.model_dump(mode="json") if plan.mix else None,
             iterations=_iterations(self._iterations.tally()),
             fleet=(
-                self._ledger.fleet(self._iterations.cut, final)
+                self._ledger.fleet(final)
                 if self._ledger
-                else Fleet(workers=0, lost=(), cut=self._iterations.cut)
+                else Fleet(workers=0, lost=(), cut=self._cut)
             ),
             outcome=outcome(judgement),
             thresholds=tuple(map(threshold_result, checks)),

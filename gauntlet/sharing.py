@@ -155,7 +155,11 @@ class Sharing:
             self._nudged = now
         elif now > self._nudged + IDLE_S:
             self._nudged = now
-            gevent.spawn(runner.start, runner.target_user_count, runner.spawn_rate)
+            gevent.spawn(self._start_again)
+
+    def _start_again(self) -> None:
+        with suppress(ValueError):  # somebody else's start goes on, and takes no second one
+            self._runner.start(self._runner.target_user_count, self._runner.spawn_rate)
 
     # -- what workers say ------------------------------------------------------------------------
 

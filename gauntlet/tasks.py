@@ -30,6 +30,9 @@ Execute = Callable[[Any, Any], None]
 SERVED = "_gauntlet_served"
 """Of a user: whether its last iteration was an arrival's."""
 
+OUT = "gauntlet_out"
+"""On a user that is being killed: nothing of its that is in flight is still to be counted."""
+
 
 class Counting(Protocol):
     """Who counts iterations; no gate where nobody asked for a number of them."""
@@ -111,7 +114,7 @@ def _without_a_gate(execute: Execute, self: TaskSet, task: Any, counting: Counti
     try:
         execute(self, _begin(self, task))
     except GreenletExit:
-        counting.cut_off()
+        _count_cut(self.user, counting)
         raise
 
 
@@ -139,12 +142,19 @@ def _through_the_gate(
         execute(self, counting.task(number, task, self.tasks or user.tasks))
     except GreenletExit:
         gate.cut(number)
-        counting.cut_off()
+        _count_cut(self.user, counting)
         raise
     except BaseException:
         counting.finish(gate)
         raise
     counting.finish(gate)
+
+
+def _count_cut(user: User, counting: Counting) -> None:
+    """Count a task that was killed half-way: once, however deep it lies, and in no pause."""
+    if not user.__dict__.get(OUT):
+        user.__dict__[OUT] = True
+        counting.cut_off()
 
 
 def _begin(self: TaskSet, task: Any, number: int | None = None, cuts: int = 0) -> Any:
@@ -183,6 +193,7 @@ def _told(stop: Callable[..., bool]) -> Callable[..., bool]:
     def told(self: User, force: bool = False) -> bool:
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
+            self.__dict__[OUT] = True
             return stop(self, force=True)
         return stop(self, force=force)
 

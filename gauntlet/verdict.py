@@ -7,8 +7,8 @@ about the target. The causes that this module weighs:
     lost · the run was cut short · a process was saturated, or its clock was set · users were off
     the curve (`gauntlet.vitals`) · arrivals were dropped
 
-Too few requests for a percentile spoil a PASS alone: a limit that they broke is broken. A run that
-ended itself because a rule broke is no run cut short.
+Too few requests for a percentile, and tasks that did not end when the load had, spoil a PASS alone:
+a limit that broke is broken. A run that ended itself because a rule broke is no run cut short.
 
 Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
 from being asked is in no figure, so it turns a PASS into a FAIL.
@@ -65,6 +65,10 @@ class Evidence:
     """Workers that reported other numbers of requests than arrived."""
     tolerated_losses: int = 0
     iterations: Tally | None = None
+    cut: int = 0
+    """Tasks that were killed half-way."""
+    patience: float = 0.0
+    """Seconds that tasks were given to end; 0 where they were cut at once, as somebody wanted."""
     terminated: bool = False
     """Whether SIGTERM ended it."""
     aborted: Abort | None = None
@@ -92,7 +96,7 @@ def judge(evidence: Evidence, final: bool = True) -> Judgement:
         return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
     if evidence.checks:
         return _by_thresholds(evidence, final)
-    return _without_thresholds(evidence)
+    return _without_thresholds(evidence, final)
 
 
 def naming_servers(judgement: Judgement, servers: Sequence[tuple[str, int, int]]) -> Judgement:
@@ -183,9 +187,25 @@ def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
         code = ExitCode.THRESHOLD if broken else ExitCode.REQUESTS_FAILED
         return Judgement(Verdict.FAIL, tuple(reasons), code)
     few = [*_too_few(checks)] if final else []
-    if few:
-        return Judgement(Verdict.INVALID, tuple(few), ExitCode.INVALID)
+    return _passed(evidence, few, final)
+
+
+def _passed(evidence: Evidence, few: Sequence[str], final: bool) -> Judgement:
+    """PASS, unless what speaks for it is too little, or the slowest are not in it."""
+    reasons = [*few, *(_unanswered(evidence) if final else ())]
+    if reasons:
+        return Judgement(Verdict.INVALID, tuple(reasons), ExitCode.INVALID)
     return Judgement(Verdict.PASS, (), ExitCode.PASS)
+
+
+def _unanswered(evidence: Evidence) -> Iterator[str]:
+    """Tasks that did not end in the time that they were given: the slowest, and in no figure."""
+    if evidence.cut and evidence.patience:
+        tasks, waited = counted(evidence.cut, "task"), format_duration(evidence.patience)
+        yield (
+            f"{tasks} cut at the end, unfinished (--stop-timeout {waited}): what they waited for "
+            "is in no figure; see what hangs, or raise it"
+        )
 
 
 def _too_few(checks: Sequence[Check]) -> Iterator[str]:
@@ -200,7 +220,7 @@ def _too_few(checks: Sequence[Check]) -> Iterator[str]:
             )
 
 
-def _without_thresholds(evidence: Evidence) -> Judgement:
+def _without_thresholds(evidence: Evidence, final: bool) -> Judgement:
     reasons = []
     if evidence.failures:
         requests = counted(evidence.failures, "request")
@@ -209,4 +229,4 @@ def _without_thresholds(evidence: Evidence) -> Judgement:
         reasons.append(f"user code raised {counted(evidence.user_errors, 'exception')}")
     if reasons:
         return Judgement(Verdict.FAIL, tuple(reasons), ExitCode.REQUESTS_FAILED)
-    return Judgement(Verdict.PASS, (), ExitCode.PASS)
+    return _passed(evidence, (), final)

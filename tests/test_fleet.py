@@ -89,7 +89,7 @@ def test_a_report_that_was_lost_on_the_way_shows_in_numbers(group: Fleet) -> Non
     fire(worker)
     group.report(worker)
     assert ledger.gaps == ["worker 0 reported 4 requests, 2 arrived"]
-    (member,) = ledger.fleet(cut=0).members
+    (member,) = ledger.fleet().members
     assert (member.requests, member.missing, member.lost) == (2, 2, True)
 
 

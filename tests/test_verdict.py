@@ -273,3 +273,18 @@ def test_servers_are_named_only_where_one_stands_out(verdict: Verdict) -> None:
         assert naming_servers(judgement, servers) == judgement
     if verdict is not Verdict.FAIL:
         assert naming_servers(judgement, [("one:1", 9, 1), ("two:1", 9, 9)]) == judgement
+
+
+def test_tasks_that_never_ended_spoil_a_pass_alone() -> None:
+    cut = (
+        "3 tasks cut at the end, unfinished (--stop-timeout 30s): what they waited for is in no "
+        "figure; see what hangs, or raise it"
+    )
+    hung = replace(FINE, cut=3, patience=30.0)
+    for checks in ((), (HELD,)):
+        assert judge(replace(hung, checks=checks)) == Judgement(
+            Verdict.INVALID, (cut,), ExitCode.INVALID
+        )
+        assert judge(replace(hung, checks=checks), final=False) == PASS
+        assert judge(replace(hung, checks=checks, patience=0.0)) == PASS, "cut as somebody wanted"
+    assert judge(replace(hung, checks=(BROKEN,))).verdict is Verdict.FAIL

@@ -53,6 +53,36 @@ def test_a_second_ctrl_c_cuts_what_is_in_flight_and_the_verdict_comes_all_the_sa
     assert "Cut off at a stop: 2 tasks" in ended.output
 
 
+PAUSING = """
+from locust import HttpUser, SequentialTaskSet, constant, task
+
+import gauntlet
+
+gauntlet.register()
+
+
+class Visitor(HttpUser):
+    wait_time = constant(600)
+
+    @task
+    class Visit(SequentialTaskSet):
+        @task
+        def look(self) -> None:
+            self.client.get("/health")
+
+        @task
+        def leave(self) -> None:
+            self.interrupt()
+"""
+
+
+def test_a_user_who_pauses_within_a_task_set_leaves_nothing_cut(lab: Lab) -> None:
+    file, target = lab.write("pausing.py", PAUSING), lab.target()
+    options = "-u", "2", "-r", "2", "-t", "2s", "--host", target.address, "--preflight", "off"
+    assert lab.run(*options, file=file).code == 0
+    assert (lab.verdict, lab.record["fleet"]["cut"]) == ("PASS", 0)
+
+
 def test_tasks_that_a_worker_cuts_are_told_by_the_master(lab: Lab) -> None:
     file = str(lab.write("endless.py", ENDLESS))
     bound, at = meeting_point()
@@ -60,6 +90,7 @@ def test_tasks_that_a_worker_cuts_are_told_by_the_master(lab: Lab) -> None:
     master = lab.headless("--master", *bound, *NOWHERE, *patience, file=file)
     lab.locust("--worker", *at, file=file)
     ended = master.end()
+    assert (ended.code, lab.verdict) == (4, "INVALID")
     assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
     assert "Cut off at a stop: 2 tasks" in ended.output
 
