@@ -6,6 +6,7 @@ every worker knows before it gets there.
 """
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import gevent
