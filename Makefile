@@ -60,7 +60,7 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 # End-to-end tests mostly wait, so the other lots run beside them. Two at once and not more: a worker
 # that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents check-security
 
 # On its own: the clean runs have to keep the shipped limits.
 prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
@@ -122,7 +122,7 @@ build/security/installed: requirements-security.lock
 	build/security/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements-security.lock
 	touch $@
 
-# Its tools weigh 350 MB, so they have an environment of their own, and not every check waits for them.
+# Its tools weigh 350 MB, so they have an environment of their own; `check` goes without them.
 check-security: build/security/installed  ## image, compose file, manifests and workflows, by checkov and others
 	build/security/bin/docker-compose --profile '*' config --quiet
 	build/security/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
