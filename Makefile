@@ -108,7 +108,7 @@ bench-files: setup  ## MB/s and memory of the file server's client and target ne
 bench-fleet: setup  ## how many workers one master merges, with up to 200 simulated ones
 	$(BIN)/python -m benchmarks.fleet
 
-bench-file-matrix: setup  ## time and memory of the whole matrix: ten minutes
+bench-file-matrix: setup  ## time and memory of the whole matrix: five to ten minutes
 	$(BIN)/python -m benchmarks.file_matrix
 
 bench-open: setup  ## CPU per arrival of the open model, and how late arrivals begin
