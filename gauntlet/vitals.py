@@ -6,7 +6,7 @@ Each finding is a sentence with what to do about it, and spoils the measurement.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gauntlet.curves import Phase, arrivals_at, duration, users_at
+from gauntlet.curves import Phase, arrivals_at, users_at
 from gauntlet.units import format_duration
 
 HOT = 90.0
@@ -103,7 +103,6 @@ class Following:
 
     def __init__(self, curve: list[Phase]) -> None:
         self._curve = curve
-        self._whole = duration(curve)
         self._since: float | None = None
         self._worst: tuple[float, int, int, float] | None = None
 

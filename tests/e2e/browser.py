@@ -14,10 +14,10 @@ Every wait has a deadline; nothing sleeps.
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
 
@@ -239,6 +239,9 @@ def stopped(visitor: Visitor) -> None:
 SCENARIOS = {"profile": profile, "refusals": refusals, "stopped": stopped}
 
 
+Guest = TypeVar("Guest", bound=Visitor)
+
+
 @contextmanager
 def browsing(chromium: str) -> Iterator[Page]:
     """A page in a fresh browser."""
@@ -250,12 +253,18 @@ def browsing(chromium: str) -> Iterator[Page]:
             browser.close()
 
 
-def main(scenario: str, chromium: str, address: str, folder: str) -> None:
+def play(
+    scenario: Callable[[Guest], None],
+    guest: Callable[[Page, str, Path], Guest],
+    chromium: str,
+    address: str,
+    folder: str,
+) -> None:
     """Play one scenario; what was seen is written even if it breaks off."""
     with browsing(chromium) as page:
-        visitor = Visitor(page, address, Path(folder))
+        visitor = guest(page, address, Path(folder))
         try:
-            SCENARIOS[scenario](visitor)
+            scenario(visitor)
         except Exception:
             visitor.photograph("broken-off")
             raise
@@ -264,4 +273,4 @@ def main(scenario: str, chromium: str, address: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    play(SCENARIOS[sys.argv[1]], Visitor, *sys.argv[2:])

@@ -12,12 +12,11 @@ each page, size and scheme. `seen.json` has under `looks` for each of them
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.e2e.browser import DEADLINE_MS, Visitor, browsing
+from tests.e2e.browser import DEADLINE_MS, Visitor, play
 
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 SCHEMES = ("light", "dark")
@@ -155,18 +154,5 @@ def live(visitor: Looker) -> None:
 SCENARIOS = {"reports": reports, "live": live}
 
 
-def main(scenario: str, chromium: str, address: str, folder: str) -> None:
-    """Play one scenario; what was seen is written even if it breaks off."""
-    with browsing(chromium) as page:
-        visitor = Looker(page, address, Path(folder))
-        try:
-            SCENARIOS[scenario](visitor)
-        except Exception:
-            visitor.photograph("broken-off")
-            raise
-        finally:
-            visitor.write()
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    play(SCENARIOS[sys.argv[1]], Looker, *sys.argv[2:])
