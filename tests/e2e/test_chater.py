@@ -200,7 +200,8 @@ def test_a_run_that_is_stopped_cleans_up(chater: Chater, how: signal.Signals) ->
 def test_what_cannot_be_deleted_is_listed_and_failures_are_critical(chater: Chater) -> None:
     target, token = chater.target("--fault-undone", "100%"), mint(SECRET, EMAIL)
     variables = {"TARGET_HOST": target.address, "TEST_USER_TOKEN": token, "TEST_USER_EMAIL": EMAIL}
-    ended = chater.run("--load-profile", chater.profile(), **variables)
+    # of seven requests of a flow one fails; with the other tasks it is up to the dice
+    ended = chater.run("--load-profile", chater.profile(), "--tags", "full_flow", **variables)
     assert ended.code == 3
     left = json.loads((chater.lab.results[0] / "not_deleted.json").read_text())
     assert len(left) == dishes(target, token) > 0
