@@ -233,9 +233,14 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its curve has arrivals, however many users it also wants."""
+        return self._arriving is not None and self._arriving.is_open
+
     def _wanted(self, t: float) -> float | None:
-        """Users; in a run that has arrivals, those per second, however many users it also wants."""
-        if self._arriving is not None and self._arriving.is_open:
+        """Users; in an open run arrivals per second."""
+        if self._arriving is not None and self.is_open:
             return self._arriving.wanted
         return self._following.wanted(t)
 

@@ -31,7 +31,7 @@ from prometheus_client.metrics_core import (
 import gauntlet
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.report.record import RunRecord, ThresholdResult, threshold_result
+from gauntlet.report.record import Moment, RunRecord, ThresholdResult, threshold_result
 from gauntlet.run import Run
 from gauntlet.verdict import Verdict
 
@@ -40,8 +40,11 @@ ENDPOINTS = 100
 
 OTHER = ("", "other")
 QUANTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds in seconds."""
+BUCKETS = (
+    *(0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07),
+    *(0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0),
+)
+"""Upper bounds in seconds; none is more than 1.7 times the one before."""
 
 STATES = ("ready", "spawning", "running", "missing")
 
@@ -123,7 +126,7 @@ class Figures:
         yield verdict
         yield from _thresholds(sight.thresholds)
         if run is not None:
-            yield from _moment(run)
+            yield from of_moment(run.moment(), run.is_open)
 
     # -- the generator -----------------------------------------------------------------------------
 
@@ -219,11 +222,12 @@ def _thresholds(results: Sequence[ThresholdResult]) -> Iterator[Metric]:
     yield from (value, limit, held, margin)
 
 
-def _moment(run: Run) -> Iterator[Metric]:
-    """What only a run that goes on can tell."""
-    moment = run.moment()
-    if moment.wanted is not None:
-        yield _gauge("run_wanted", "Users or arrivals per second of the curve", moment.wanted)
+def of_moment(moment: Moment, is_open: bool) -> Iterator[Metric]:
+    """What only a run that goes on can tell: what its curve wants, in users or in arrivals."""
+    if moment.wanted is not None and is_open:
+        yield _gauge("run_arrivals_wanted_per_second", "Arrivals of the curve", moment.wanted)
+    elif moment.wanted is not None:
+        yield _gauge("run_users_wanted", "Users of the curve", moment.wanted)
     yield _gauge("run_arrivals_waiting", "Arrivals that no user was free for", moment.waiting)
     dropped = CounterMetricFamily("gauntlet_run_arrivals_dropped", "Arrivals given up")
     dropped.add_metric([], moment.dropped)

@@ -1,6 +1,7 @@
 """What is told to Prometheus is bounded, sound, and adds up."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 
 import gevent
@@ -14,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Series
-from gauntlet.metrics.figures import BUCKETS, ENDPOINTS, Figures, buckets
+from gauntlet.metrics.figures import BUCKETS, ENDPOINTS, Figures, buckets, of_moment
 from gauntlet.metrics.server import Once
+from gauntlet.report.record import Moment
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -108,6 +110,21 @@ def test_without_a_run_there_are_no_figures_of_one(
     assert found["gauntlet_run_users", frozenset()] == 0
     assert not [name for name, _ in found if name.startswith(("gauntlet_threshold", "gauntlet_re"))]
     assert not [name for name, _ in found if "info" in name or "verdict" in name]
+
+
+@pytest.mark.parametrize(
+    ("is_open", "name"),
+    [(False, "gauntlet_run_users_wanted"), (True, "gauntlet_run_arrivals_wanted_per_second")],
+    ids=["closed", "open"],
+)
+def test_what_the_curve_wants_is_told_in_what_it_counts(is_open: bool, name: str) -> None:
+    moment = Moment(t=1.0, users=3, requests=9, failures=0, wanted=7.5)
+    (wanted,) = (one for one in of_moment(moment, is_open) if "wanted" in one.name)
+    assert (wanted.name, wanted.samples[0].value) == (name, 7.5)
+
+
+def test_no_bucket_is_much_wider_than_the_one_before() -> None:
+    assert all(upper <= 1.7 * lower for lower, upper in pairwise(BUCKETS))
 
 
 @settings(max_examples=30)
