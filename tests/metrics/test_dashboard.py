@@ -1,4 +1,4 @@
-"""The dashboard says of every panel what it shows, in what unit and where; this needs no Grafana."""
+"""The dashboard says of every panel what it shows, in what unit and where; needs no Grafana."""
 
 import json
 import re
@@ -10,7 +10,9 @@ import pytest
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
-BOARD: Json = json.loads((ROOT / "metrics" / "grafana" / "dashboards" / "gauntlet.json").read_text())
+BOARD: Json = json.loads(
+    (ROOT / "metrics" / "grafana" / "dashboards" / "gauntlet.json").read_text()
+)
 PANELS: list[Json] = [one for one in BOARD["panels"] if one["type"] != "row"]
 COLUMNS = 24
 UNITS = {"s", "percentunit", "reqps", "bytes", "dthms", "none", "short"}
