@@ -11,9 +11,11 @@ would only be logged, and the load would run.
 
 import random
 import sys
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import gevent
+import psutil
 from gevent.event import Event
 from locust import events
 from locust.argument_parser import LocustArgumentParser
@@ -65,6 +67,18 @@ def fail(error: GauntletError) -> NoReturn:
     raise SystemExit(int(error.exit_code))
 
 
+def _end_forks() -> None:
+    """End the workers of `--processes`: Locust made them before any input was looked at.
+
+    It leaves them behind otherwise, and for a minute they would join the next master.
+    """
+    own = psutil.Process()
+    for child in own.children():
+        with suppress(psutil.NoSuchProcess):
+            if child.cmdline() == own.cmdline():
+                child.kill()
+
+
 def _look_at_the_clock() -> None:
     """After long work: gevent's timers, Locust's for `-t` too, count from its last look."""
     gevent.get_hub().loop.update_now()
@@ -109,6 +123,8 @@ class Suite:
             try:
                 self._judge = Judge(environment, self._worker, self._instruments)
             except GauntletError as error:
+                if self._parsed.processes:
+                    _end_forks()
                 fail(error)
         _look_at_the_clock()
         self._ready.set()

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,6 +107,15 @@ class Process:
             return psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+    def session(self) -> list[psutil.Process]:
+        """Every process of its session that is there, also those that outlived it."""
+        found = []
+        for pid in psutil.pids():
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):  # it ended a moment ago
+                if os.getsid(pid) == self.pid:
+                    found.append(psutil.Process(pid))
+        return found
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 
+import psutil
 import pytest
 
 from tests.e2e.support import LOCUSTFILE, MIX, Ended, Json, Lab, Process, Target, free_port
@@ -333,3 +334,5 @@ def test_a_mistake_on_a_master_with_forked_workers_leaves_no_process(
     assert ended.code == 2, ended
     assert [line for line in ended.mistakes if line.startswith("--threshold: expected")]
     assert target.requests == 0
+    _, left = psutil.wait_procs(process.session(), timeout=20)  # orphans go after 60 s
+    assert left == []
