@@ -200,6 +200,9 @@ ELSEWHERE = {
     ),
     "gauntlet init mine": "tests/test_wheel.py::test_gauntlet_init_makes_a_folder_that_runs",
 }
+SEED = "738"
+"""Of the runs: in the first two tasks of five users it has every task of the file server several
+times, and the flow of Chater. By the dice, one that a threshold is about may be missing."""
 EXIT_CODES = {"gauntlet run predict --profile smoke --env production": ExitCode.USAGE}
 """Commands of the documents that do not end with 0."""
 
@@ -402,6 +405,7 @@ class Stage:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LOCUST_WEB_HOST": "127.0.0.1",
             "LOCUST_MASTER_BIND_HOST": "127.0.0.1",
+            "LOCUST_SEED": SEED,
         } | (variables or self.ports())
         label = f"command-{len(self._processes)}"
         command = command.replace(OWN_CHATER, self.chater)
