@@ -79,7 +79,9 @@ print(PredictUser.__name__, SmokeShape.__name__)
 
 
 def test_gauntlet_run_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
-    done = run(installed / "gauntlet", "run", "predict", "--profile", "smoke", cwd=tmp_path)
+    # Brief, and of small requests: what the machine can do is no matter of this test.
+    brief = "--tags", "health", "--scale", "0.4"
+    done = run(installed / "gauntlet", "run", "predict", "-p", "smoke", *brief, cwd=tmp_path)
     assert "✓ PASS - All thresholds met" in done.stdout
     assert (tmp_path / done.stdout.strip().rpartition("Results: ")[2] / "run.json").is_file()
 
