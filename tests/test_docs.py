@@ -56,6 +56,7 @@ SHORTER = (
     ("--arrivals 1200/min -t 5s", "--arrivals 1200/min -t 8s"),  # p99 needs 100 requests
     ("-t 5s", "-t 3s"),
     ("< 2s", "< 60s"),
+    ("< 1s", "< 60s"),
     ("'p95(", "'p50("),
     ("rps >= 5/s", "rps >= 0.1/s"),
     ("--port 8000", "--port 0"),
