@@ -51,7 +51,7 @@ SHORTER = (
     ("-u 10 -r 2 -t 3m", "-u 4 -r 4 -t 3s"),
     ("-u 30 -r 3 -t 10m", "-u 4 -r 4 -t 3s"),
     ("-u 10 -r 10 -t 5m", "-u 4 -r 4 -t 3s"),
-    ("capacity predict", "capacity predict --from 3 --to 3 --repeats 1 --step 3s --settle 2s"),
+    ("capacity predict", "capacity predict --from 6 --to 6 --repeats 1 --step 3s --settle 2s"),
     ("--port 5000", "--port 0"),
     ("--arrivals 1200/min -t 5s", "--arrivals 1200/min -t 8s"),  # p99 needs 100 requests
     ("-t 5s", "-t 3s"),
