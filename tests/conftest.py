@@ -7,11 +7,16 @@ from collections import Counter
 import locust  # noqa: F401  # first: its gevent patching must happen before anything imports ssl
 
 import pytest  # isort: skip
-from hypothesis import settings  # isort: skip
+from hypothesis import HealthCheck, settings  # isort: skip
 
 # The cores may be busy with load processes; a slow example is not a wrong one. A continuous
 # integration looks at the same examples every time; whoever tests by hand finds new ones.
-settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI") or os.environ.get("GAUNTLET_REQUIRE_TOOLS")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("suite")
 
 # A shell lets what it starts in the background ignore Ctrl-C, and that is inherited: the processes

@@ -51,11 +51,12 @@ SHORTER = (
     ("-u 10 -r 2 -t 3m", "-u 4 -r 4 -t 3s"),
     ("-u 30 -r 3 -t 10m", "-u 4 -r 4 -t 3s"),
     ("-u 10 -r 10 -t 5m", "-u 4 -r 4 -t 3s"),
-    ("capacity predict", "capacity predict --from 3 --to 3 --repeats 1 --step 3s --settle 2s"),
+    ("capacity predict", "capacity predict --from 6 --to 6 --repeats 1 --step 3s --settle 2s"),
     ("--port 5000", "--port 0"),
     ("--arrivals 1200/min -t 5s", "--arrivals 1200/min -t 8s"),  # p99 needs 100 requests
     ("-t 5s", "-t 3s"),
     ("< 2s", "< 60s"),
+    ("< 1s", "< 60s"),
     ("'p95(", "'p50("),
     ("rps >= 5/s", "rps >= 0.1/s"),
     ("--port 8000", "--port 0"),
@@ -200,6 +201,9 @@ ELSEWHERE = {
     ),
     "gauntlet init mine": "tests/test_wheel.py::test_gauntlet_init_makes_a_folder_that_runs",
 }
+SEED = "738"
+"""Of the runs: in the first two tasks of five users it has every task of the file server several
+times, and the flow of Chater. By the dice, one that a threshold is about may be missing."""
 EXIT_CODES = {"gauntlet run predict --profile smoke --env production": ExitCode.USAGE}
 """Commands of the documents that do not end with 0."""
 
@@ -402,6 +406,7 @@ class Stage:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LOCUST_WEB_HOST": "127.0.0.1",
             "LOCUST_MASTER_BIND_HOST": "127.0.0.1",
+            "LOCUST_SEED": SEED,
         } | (variables or self.ports())
         label = f"command-{len(self._processes)}"
         command = command.replace(OWN_CHATER, self.chater)

@@ -38,7 +38,7 @@ def send_last(group: Fleet, last: LastReport, run: int | None = None) -> None:
 
     group.master.events.worker_report.add_listener(note)
     last._send(run)
-    assert arrived.wait(timeout=10)
+    assert arrived.wait(timeout=60)
     group.master.events.worker_report.remove_listener(note)
 
 

@@ -151,7 +151,7 @@ def test_users_of_one_gate_do_each_number_once(total: int, users: int) -> None:
             office.gate.finish()
 
     crowd = [gevent.spawn(live) for _ in range(users)]
-    with gevent.Timeout(30):
+    with gevent.Timeout(60):
         while office.gate.done < total:
             gevent.sleep(0)
     gevent.killall(crowd)
@@ -174,7 +174,7 @@ def test_users_that_are_killed_leave_their_numbers_to_others() -> None:
             office.gate.finish()
 
     crowd = [gevent.spawn(live) for _ in range(5)]
-    with gevent.Timeout(30):
+    with gevent.Timeout(60):
         while office.gate.done < 50:
             gevent.sleep(0.003)
             crowd.pop(0).kill()
@@ -203,7 +203,7 @@ def test_others_wake_when_there_is_more_after_all() -> None:
     gevent.sleep(0)
     assert len(asked) == 2
     gate.receive([(5, 6)])
-    assert waiting.get(timeout=10) == 5
+    assert waiting.get(timeout=60) == 5
 
 
 def test_many_workers_share_the_rest_in_parts() -> None:

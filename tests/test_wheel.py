@@ -79,7 +79,9 @@ print(PredictUser.__name__, SmokeShape.__name__)
 
 
 def test_gauntlet_run_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
-    done = run(installed / "gauntlet", "run", "predict", "--profile", "smoke", cwd=tmp_path)
+    # Brief, and of small requests: what the machine can do is no matter of this test.
+    brief = "--tags", "health", "--scale", "0.4"
+    done = run(installed / "gauntlet", "run", "predict", "-p", "smoke", *brief, cwd=tmp_path)
     assert "✓ PASS - All thresholds met" in done.stdout
     assert (tmp_path / done.stdout.strip().rpartition("Results: ")[2] / "run.json").is_file()
 
@@ -102,7 +104,8 @@ def test_gauntlet_init_makes_a_folder_that_runs(installed: Path, tmp_path: Path)
 
 def test_without_the_extra_one_line_says_what_to_install(installed: Path, tmp_path: Path) -> None:
     home = tmp_path / "venv"
-    shutil.copytree(installed.parent, home, symlinks=True)
+    # Links suffice: what is taken out here stays there.
+    shutil.copytree(installed.parent, home, symlinks=True, copy_function=os.link)
     python = home / "bin" / "python"
     run(python, "-m", "pip", "uninstall", "-qq", "-y", "starlette", "uvicorn", cwd=tmp_path)
     done = run(python, "-m", "gauntlet", "run", "predict", "-p", "smoke", cwd=tmp_path, code=2)

@@ -22,7 +22,7 @@ from gevent.fileobject import FileObjectThread
 from gevent.server import StreamServer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Handler = Callable[["Peer"], bool]
 MISDEEDS: dict[str, Handler] = {}

@@ -28,7 +28,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCUSTFILE = ROOT / "locustfiles" / "predict_mix.py"
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 NAMES = {
     "/health",
     "/predict?return_image=False",

@@ -11,8 +11,11 @@ import pytest
 from tests.e2e.support import Lab, Process, read_record
 
 pytestmark = pytest.mark.e2e
-SECONDS = 0.06
-"""What a prediction takes; one at a time, so that the target can do about 16 in a second."""
+SECONDS = 0.2
+"""What a prediction takes; one at a time, so that the target can do about 5 in a second.
+
+So long that what a busy machine adds to it does not count.
+"""
 PIXELS = 64 * 48
 QUICK = ["--wait", "0s", "--tags", "predict", "--results-dir", "results"]
 
@@ -29,7 +32,7 @@ def table(lab: Lab) -> list[dict[str, str]]:
 
 def test_a_known_limit_is_found(lab: Lab) -> None:
     target = lab.target("--service-time", f"{SECONDS / PIXELS * 1e6:.3f}s")
-    search = ["--from", "14", "--precision", "20%", "--repeats", "2"]
+    search = ["--from", "4.2", "--precision", "50%", "--repeats", "2"]
     times = ["--step", "4s", "--settle", "1s"]
     rule = ["--threshold", "p90 < 600ms", "--url", target.address]
     process = capacity(lab, *search, *times, *rule, "--json")
@@ -37,8 +40,7 @@ def test_a_known_limit_is_found(lab: Lab) -> None:
     ended = process.end()
     assert ended.code == 0, ended.errors
     found: dict[str, Any] = json.loads(ended.output)
-    assert found["load"] == pytest.approx(1 / SECONDS, rel=0.17), ended.errors
-    assert found["load"] < found["broke"] <= 28
+    assert (found["load"], found["broke"]) == (4.2, 5.94), ended.errors  # not 8.4 and not 2.1
     assert (found["held"], found["tried"], found["at_least"]) == (2, 2, False)
     assert found["because"].startswith("p90 < 600ms in measure broke: ")
     assert [float(row["load"]) for row in table(lab)] == [one["load"] for one in found["steps"]]

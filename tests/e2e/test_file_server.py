@@ -98,7 +98,7 @@ def test_a_hundred_users_and_five_workers_finish_and_the_queue_is_told(lab: Lab)
     assert len(workers) == 5 and all(connections > 10 for connections, _, _ in workers)
     queueing = figures(record)["Queueing"]
     assert "more users than the server has workers: up to 100 connections at once" in queueing
-    assert re.search(r"of which it answered [45] at the same time", queueing)
+    assert re.search(r"of which it answered [2-5] at the same time", queueing)
     assert queueing in ended.output
 
 
@@ -133,7 +133,9 @@ def test_a_wrong_answer_is_a_failure_of_its_class(lab: Lab, tmp_path: Path) -> N
     with file_server(*SERVED, *faults, "--storage", str(storage)) as server:
         content = (storage / "file_1mb.bin").read_bytes()
         lab.write("sums.txt", f"{hashlib.sha256(content).hexdigest()}  FILE_1MB.bin\n")
-        options = "--files-manifest", "sums.txt", "-u", "2", "-r", "2", "--total-iterations", "12"
+        # By the dice, one of the two kinds may be missing.
+        exact = "--total-iterations", "12", "--exact-mix"
+        options = "--files-manifest", "sums.txt", "-u", "2", "-r", "2", *exact
         ended = run(lab, *at(server), *options)
     assert ended.code == 1
     found = endpoints(lab.record)
@@ -151,7 +153,8 @@ def test_own_uploads_are_read_back_and_a_missing_volume_is_skipped(
     with file_server("--populate", "1", "--storage", str(storage)) as server:
         mix(lab, read="own", connection="kept", volumes=[1, 3])
         own = "-u", "2", "-r", "2", "--total-iterations", "12", "--tags", "get", "-s", "20"
-        ended = run(lab, *at(server), *own)
+        # By another seed, one of the two volumes may be missing.
+        ended = run(lab, *at(server), *own, "--seed", "1")
         assert ended.code == 0, ended
         found = endpoints(lab.record)
         reads = [found[name] for name in ("GET 1MB", "GET 3MB")]

@@ -18,7 +18,7 @@ MIX: Json = {
     "wait": "0s",
     "pictures": {"width": 96, "height": 64, "count": 3},
     "encryption": {"usernames": ["alice", "zoë", "王"], "quota": 7},
-    "answers": {"first_byte": "1s", "idle": "300ms", "total": "10s", "attempts": 1},
+    "answers": {"first_byte": "10s", "idle": "300ms", "total": "50s", "attempts": 3},
     "verify": {"share": 1.0},
 }
 GAUNTLET = (sys.executable, "-m", "gauntlet")
@@ -194,6 +194,7 @@ def _check_metrics(metrics: Path, servers: list[str]) -> None:
 
 
 def test_a_node_that_is_killed_is_named_by_the_verdict(cloud: Cloud) -> None:
+    cloud.mix(answers={"first_byte": "1s", "idle": "300ms", "total": "10s", "attempts": 1})
     target, servers = cloud.nodes(3, "--peer-timeout", "1s", "--relay-timeout", "1s")
     rule = ("--threshold", "fail_ratio <= 1%")
     host = ("--host", f"udp://{','.join(servers)}", "--preflight", "off")

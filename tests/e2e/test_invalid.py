@@ -17,6 +17,7 @@ from tests.e2e.support import (
     check_counts,
     counted,
     free_port,
+    wait_until,
     wait_until_gone,
 )
 
@@ -189,6 +190,11 @@ def test_a_run_that_is_stopped_before_it_began_is_not_green(labs: Labs) -> None:
         assert "no request was made" in ended.errors
 
 
+def has_users(lab: Lab) -> bool:
+    """Whether the master of a lab says that all users are there."""
+    return "All users spawned" in lab.processes[0].errors
+
+
 def test_a_run_that_is_stopped_while_it_is_judged_is_judged(labs: Labs) -> None:
     """One of the workers is silent, so that the master waits for its last report."""
     cases = [
@@ -196,11 +202,14 @@ def test_a_run_that_is_stopped_while_it_is_judged_is_judged(labs: Labs) -> None:
         (labs("run time"), ["-u", "2", "-t", "4s"], "--run-time limit reached", "SIGTERM"),
     ]
     for lab, options, _, _ in cases:
-        lab.profile("tiny")
+        lab.profile("tiny", duration="4s")
         lab.cluster(2, *options)
-    for lab, *_ in cases:
-        lab.processes[0].wait_for("All users spawned")
-        lab.processes[1].signal(signal.SIGSTOP)
+    begun = [lab for lab, *_ in cases]  # whichever has its users first
+    while begun:
+        wait_until(lambda: any(map(has_users, begun)), "users")
+        for lab in filter(has_users, list(begun)):
+            lab.processes[1].signal(signal.SIGSTOP)
+            begun.remove(lab)
     for lab, _, end, stop in cases:
         lab.processes[0].wait_for(end)
         STOPS[stop](lab.processes[0])

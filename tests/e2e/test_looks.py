@@ -74,7 +74,9 @@ def test_reports_are_seen_well_and_the_one_of_two_hours_opens_at_once(
     seen = browse(lab, chromium, "reports", lab.folder.as_uri())
 
     check(seen, "long", "hostile", "several")
-    assert min(seen["opened_ms"]) < 2000
+    # Two hours against three minutes; a machine that is busy is so with both.
+    short, long_one = (min(seen["opened_ms"][name]) for name in ("several", "long"))
+    assert long_one < max(2000, 10 * short)
     assert re.search(r"p95\s+\S+ m?s", seen["tip"])
     numbers = [int(one.replace(",", "")) for one in seen["sorted"]]
     assert numbers[:-1] == sorted(numbers[:-1], reverse=True)
@@ -90,10 +92,10 @@ def test_the_tab_and_the_page_show_a_run_of_two_workers_as_it_goes(
     chromium: str,  # noqa: F811
 ) -> None:
     ramp = {"name": "ramp", "duration": "1s", "users": 4}
-    steady = {"name": "steady", "duration": "15s", "arrivals": "30/s"}
+    steady = {"name": "steady", "duration": "9s", "arrivals": "30/s"}
     tiny: Json = {"description": "A profile of a test", "users": 4, "spawn_rate": 4}
     lab.write("profiles/predict/default.yaml", {"thresholds": ["fail_ratio <= 1%", "p95 < 60s"]})
-    lab.write("profiles/tiny.yaml", {**tiny, "duration": "16s", "phases": [ramp, steady]})
+    lab.write("profiles/tiny.yaml", {**tiny, "duration": "10s", "phases": [ramp, steady]})
     meet = str(free_port())
     master = "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", meet
     address = serve_page(lab, *master)
@@ -103,7 +105,7 @@ def test_the_tab_and_the_page_show_a_run_of_two_workers_as_it_goes(
 
     seen = browse(lab, chromium, "live", address)
 
-    check(seen, "tab", "live")
+    check(seen, "live", "tab")
     assert "No run yet" in seen["before"]
     told = [row[0] for row in seen["tab"]]
     assert any(

@@ -72,19 +72,18 @@ class Watched:
         target = lab.target("--fault-5xx", "20%")
         password = lab.write("password", f"{PASSWORD}\n")
         bound, at = meeting_point()
-        self.page = free_port()
+        self.page, self.port = free_port(), free_port()
+        self.prometheus = self._watch()  # before the load, which does not wait for it
         lab.profile("watched", duration="8s", users=4, thresholds=RULES)
         self.process = lab.locust(
             *("--processes", "2", *bound, *at, "--web-host", "127.0.0.1"),
             *("--web-port", str(self.page), "--web-login", "--web-password-file", str(password)),
             *("--autostart", "--load-profile", "watched", "--host", target.address),
-            *("--preflight", "off", "--metrics-port", "0", "--results-dir", "results"),
+            *("--preflight", "off", "--metrics-port", str(self.port), "--results-dir", "results"),
             "--otel",  # Locust's own; with or without its packages nothing of ours breaks
             variables={f"OTEL_{one}_EXPORTER": "none" for one in ("TRACES", "METRICS", "LOGS")},
         )
-        self.process.wait_for("metrics at http://127.0.0.1:")
-        self.port = int(re.findall(r"metrics at http://[^:]+:(\d+)/", self.process.errors)[0])
-        self.prometheus = self._watch()
+        self.process.wait_for(f"metrics at http://127.0.0.1:{self.port}/")
         self.meanwhile: Samples = {}
         """What was told while the load went on."""
         self.process.wait_until(self._begun, "the begin of the load")

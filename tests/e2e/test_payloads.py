@@ -75,7 +75,8 @@ def test_two_workers_never_send_the_same(lab: Lab, keeper: Keeper) -> None:
     master.end()
     assert lab.record["seed"] == 42
     hashes = [one for one, _, _ in keeper.seen]
-    assert len(hashes) == len(set(hashes)) == lab.record["total"]["requests"] > 20
+    assert len(hashes) == len(set(hashes)) > 20
+    assert 0 <= len(hashes) - lab.record["total"]["requests"] <= 4  # those cut at the end
     users = {(stream, serial >> SERIAL_BITS - USER_BITS) for _, stream, serial in keeper.seen}
     assert users == {((worker,), user) for worker in (0, 1) for user in (1, 2)}
 

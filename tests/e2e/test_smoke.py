@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from tests.e2e.support import (
     LOCUSTFILE,
@@ -65,10 +66,14 @@ Results: (?P<folder>.*)
 
 
 class Smoke:
-    """The smoke run with no host and the mix of the suite, once for all tests of this module."""
+    """The smoke run with no host and the weights and pauses of the suite, once for all tests here.
+
+    Its pictures are small: what the machine can do with large ones is no matter of this test.
+    """
 
     def __init__(self, lab: Lab) -> None:
-        (lab.folder / "profiles" / "predict" / "mix.yaml").unlink()
+        shipped = yaml.safe_load((ROOT / "profiles" / "predict" / "mix.yaml").read_text())
+        lab.mix(weights=shipped["weights"], wait=shipped["wait"])
         process = lab.headless("--load-profile", "smoke")
         process.wait_until(lambda: len(process.children()) >= 2, "the embedded target")
         self.family = process.children()
@@ -90,7 +95,7 @@ def test_smoke_without_a_host_passes(smoke: Smoke) -> None:
 
 def test_smoke_follows_its_plan(smoke: Smoke) -> None:
     assert smoke.record["peak_users"] == 5
-    assert smoke.record["duration"] == pytest.approx(30.0, abs=1.5)
+    assert 30.0 <= smoke.record["duration"] < 40.0
 
 
 def test_smoke_is_far_from_its_limits_on_two_cores(smoke: Smoke) -> None:
@@ -153,7 +158,7 @@ def test_users_rate_and_time_work_without_a_profile(lab: Lab) -> None:
     ended = lab.run("-u", "3", "-r", "3", "-t", "5s")
     assert (ended.code, lab.verdict) == (0, "PASS"), ended
     assert lab.record["peak_users"] == 3
-    assert lab.record["duration"] == pytest.approx(5, abs=1)
+    assert 4.9 <= lab.record["duration"] < 10
     assert lab.record["profile"] is None
     assert lab.results[0].name.endswith("-predict-custom")
 

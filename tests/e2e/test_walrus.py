@@ -117,7 +117,7 @@ def test_without_anything_five_blobs_go_through_a_target_of_our_own(walrus: Walr
 def test_threads_are_users(
     walrus: Walrus, address: str, options: list[str], variables: dict[str, str], users: int
 ) -> None:
-    ended = walrus.run("-t", "1s", "--host", address, *options, **variables)
+    ended = walrus.run("-t", "1s", "-s", "60", "--host", address, *options, **variables)
     assert (ended.code, walrus.lab.record["peak_users"]) == (0, users), ended
 
 
@@ -130,7 +130,7 @@ def test_an_explicit_number_of_iterations_outranks_the_variable(
 
 def test_without_a_number_the_load_goes_on(walrus: Walrus, address: str) -> None:
     assert walrus.run("-t", "2s", "--host", address).code == 0
-    assert len(walrus.summary) > 10
+    assert len(walrus.summary) > 5
     assert walrus.lab.record["iterations"] is None
 
 
@@ -225,9 +225,9 @@ def test_tags_wake_tasks_of_weight_0(
 
 def test_a_profile_judges_by_the_thresholds_of_walrus(walrus: Walrus) -> None:
     walrus.lab.write(
-        "profiles/tiny.yaml", {"description": "x", "users": 2, "spawn_rate": 9, "duration": "4s"}
+        "profiles/tiny.yaml", {"description": "x", "users": 2, "spawn_rate": 9, "duration": "2m"}
     )
-    ended = walrus.run("--load-profile", "tiny")
+    ended = walrus.run("--load-profile", "tiny", BLOBS_NUM="60")  # of 20 a percentile has enough
     assert (ended.code, walrus.lab.verdict) == (0, "PASS"), ended
     assert [one["rule"] for one in walrus.lab.record["thresholds"]] == [
         "fail_ratio <= 1%",

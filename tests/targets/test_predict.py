@@ -26,6 +26,7 @@ from tests.targets.conftest import (
     ask,
     end,
     form,
+    in_one_of_five,
     launch,
     picture,
     wait_until,
@@ -373,23 +374,21 @@ def test_a_failure_of_the_model_is_a_500_with_its_message(start_target: StartTar
 
 def test_only_the_first_prediction_loads_the_model(start_target: StartTarget) -> None:
     with start_target("--slow-first", "800ms") as target:
-        health = target.ask("GET", "/health")
-        refused = target.ask("POST", "/predict")
-        first, second = (target.predict(picture().data) for _ in range(2))
-    assert health.seconds < 0.8 and refused.seconds < 0.8
-    assert first.seconds >= 0.8 > second.seconds
+        assert in_one_of_five(lambda: target.ask("GET", "/health").seconds < 0.8)
+        assert in_one_of_five(lambda: target.ask("POST", "/predict").seconds < 0.8)
+        assert target.predict(picture().data).seconds >= 0.8
+        assert in_one_of_five(lambda: target.predict(picture().data).seconds < 0.8)
 
 
 def test_the_service_time_grows_with_the_picture(start_target: StartTarget) -> None:
+    small, large = picture(100, 100).data, picture(1000, 500).data
     with start_target("--service-time", "1s") as target:
-        small = target.predict(picture(100, 100).data)
-        large = target.predict(picture(1000, 500).data)
-    assert 0.01 <= small.seconds < 0.3
-    assert 0.5 <= large.seconds < 1.5
+        assert in_one_of_five(lambda: 0.01 <= target.predict(small).seconds < 0.3)
+        assert in_one_of_five(lambda: 0.5 <= target.predict(large).seconds < 1.5)
 
 
-def during_a_prediction(target: Target, path: str) -> tuple[Answer, Answer]:
-    """Ask for something while a prediction of a megapixel runs; both answers."""
+def during_a_prediction(target: Target, path: str) -> float:
+    """Ask for something while a prediction of a megapixel runs; seconds until it is answered."""
     upload = picture(1000, 1000).data
     predicted: list[Answer] = []
     predicting = threading.Thread(target=lambda: predicted.append(target.predict(upload)))
@@ -397,20 +396,18 @@ def during_a_prediction(target: Target, path: str) -> tuple[Answer, Answer]:
     time.sleep(0.4)
     answer = target.predict(upload) if path == "/predict" else target.ask("GET", path)
     predicting.join()
-    return predicted[0], answer
+    assert predicted[0].status == answer.status == 200
+    return answer.seconds
 
 
 def test_health_waits_behind_a_prediction(start_target: StartTarget) -> None:
     with start_target("--service-time", "1.5s") as target:
-        _, health = during_a_prediction(target, "/health")
-    assert health.seconds > 0.5
+        assert in_one_of_five(lambda: during_a_prediction(target, "/health") > 0.5)
 
 
 def test_concurrent_health_does_not_wait(start_target: StartTarget) -> None:
     with start_target("--service-time", "1.5s", "--concurrent-health") as target:
-        predicted, health = during_a_prediction(target, "/health")
-    assert health.seconds < 0.5
-    assert predicted.status == 200
+        assert in_one_of_five(lambda: during_a_prediction(target, "/health") < 0.5)
 
 
 @pytest.mark.parametrize(
@@ -424,14 +421,12 @@ def test_one_worker_makes_one_prediction_at_a_time(
     start_target: StartTarget, options: list[str]
 ) -> None:
     with start_target("--service-time", "1s", *options) as target:
-        _, second = during_a_prediction(target, "/predict")
-    assert second.seconds > 1.3
+        assert in_one_of_five(lambda: during_a_prediction(target, "/predict") > 1.3)
 
 
 def test_two_workers_make_two_predictions_at_a_time(start_target: StartTarget) -> None:
     with start_target("--service-time", "1s", "--workers", "2") as target:
-        _, second = during_a_prediction(target, "/predict")
-    assert 1 <= second.seconds < 1.5
+        assert in_one_of_five(lambda: 1 <= during_a_prediction(target, "/predict") < 1.5)
 
 
 def test_an_instant_target_reads_the_head_of_a_picture_only(start_target: StartTarget) -> None:

@@ -20,7 +20,7 @@ from tests.targets._walrus import (
     noise,
     walrus,
 )
-from tests.targets.conftest import wait_until
+from tests.targets.conftest import in_one_of_five, wait_until
 
 BODY = noise(100_000)
 TEXT = "text/plain; charset=utf-8"
@@ -160,22 +160,26 @@ def test_a_cache_tells_what_it_did_and_how_old_the_answer_is(cache: Walrus) -> N
 
 
 def test_time_can_be_added_to_uploads_and_to_reads() -> None:
-    with walrus("--store-time", "300ms", "--read-time", "900ms", *QUICK) as target:
+    def apart() -> bool:
         write = target.put(BODY)
         reads = [target.read(blob_of(write)) for _ in range(2)]
-    assert 0.3 <= write.seconds < 0.9
-    assert all(0.9 <= answer.seconds < 1.2 for answer in reads)
+        assert write.seconds >= 0.3
+        assert all(answer.seconds >= 0.9 for answer in reads)
+        return write.seconds < 0.9 and all(answer.seconds < 1.2 for answer in reads)
+
+    with walrus("--store-time", "300ms", "--read-time", "900ms", *QUICK) as target:
+        assert in_one_of_five(apart)
 
 
 def test_a_new_blob_is_not_seen_for_a_while() -> None:
-    with walrus("--stale-404", "700ms", *QUICK) as target:
+    with walrus("--stale-404", "2s", *QUICK) as target:
         blob, begin = target.store(BODY), time.perf_counter()
         answer = target.read(blob)
         assert (answer.status, answer.reason) == (404, "BLOB_NOT_FOUND")
         while target.read(blob).status == 404:
-            assert time.perf_counter() - begin < 10
+            assert time.perf_counter() - begin < 30
             time.sleep(0.02)
-        assert time.perf_counter() - begin > 0.6
+        assert time.perf_counter() - begin > 1.9
         assert "alreadyCertified" in target.put(BODY).content
         assert target.read(blob).status == 200
 

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ from gauntlet.targets._walrus_ids import MIB
 from gauntlet.targets._walrus_store import Store
 from gauntlet.targets.cli import target as target_group
 from tests.targets._walrus import QUICK, Walrus, blob_of, end_of, noise, walrus
-from tests.targets.conftest import DEADLINE_S, ROOT, end, read_line, wait_until
+from tests.targets.conftest import DEADLINE_S, ROOT, end, in_one_of_five, read_line, wait_until
 
 LARGE = 64
 COMMAND = target_group.commands["walrus"]
@@ -244,9 +243,7 @@ def test_clients_that_leave_during_a_long_read_do_no_harm(roomy: Walrus) -> None
         connection.request("GET", f"/v1/blobs/{blob}")
         connection.getresponse().read(1000)
         connection.close()
-    begin = time.perf_counter()
-    assert roomy.get("/status").status == 200
-    assert time.perf_counter() - begin < 1
+    assert in_one_of_five(lambda: roomy.get("/status").seconds < 1)
     (worker,) = roomy.workers()
     wait_until(lambda: open_blobs(worker.pid) == 0, "the blob is closed")
 

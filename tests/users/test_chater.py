@@ -84,8 +84,10 @@ class Targets:
 
     def close(self) -> None:
         for process in self._processes:
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
             process.stdin.close()
+        for process in self._processes:  # all end at the same time
+            assert process.stdout is not None
             process.wait(PATIENCE_S)
             process.stdout.close()
 
