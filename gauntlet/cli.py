@@ -14,7 +14,7 @@ gauntlet prove           whether each threshold would notice what it is there fo
 gauntlet compare A B     what changed between runs, and whether it got worse
 gauntlet history         the runs under results/, and where they tend to
 gauntlet k8s …           manifests from an overlay, and a run of them in a cluster
-gauntlet report RUN…     the reports of finished runs again, several over each other
+gauntlet report RUN…     the reports of finished runs again, several merged or over each other
 """
 
 import json

@@ -343,7 +343,7 @@ class Run:
             timeline=tuple(self._timeline.moments),
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
-            arrivals=None if count is None else arrivals(count),
+            arrivals=None if count is None else arrivals(count, final),
             slowest=self._slowest(),
             target_metrics=tuple(self._scraper.metrics(self._begun)),
         )

@@ -74,12 +74,12 @@ ELSEWHERE = {
         "tests/test_report_command.py::test_every_file_that_comes_from_the_record_is_made_again"
     ),
     "gauntlet report results/20261120T090000Z-predict-smoke "
-    "results/20261121T090000Z-predict-smoke --merge whole": (
+    "results/20261120T090002Z-predict-smoke": (
         "tests/test_report_command.py::test_records_of_several_masters_become_one_with_its_verdict"
     ),
     "gauntlet report results/20261120T090000Z-predict-smoke "
     "results/20261121T090000Z-predict-smoke -o both.html": (
-        "tests/test_report_command.py::test_runs_are_laid_over_each_other_in_a_file_of_ones_own"
+        "tests/test_report_command.py::test_runs_that_made_no_load_together_are_laid_over_each_other"
     ),
     "locust -f locustfiles/predict_mix.py --master --headless --expect-workers 2 "
     "--load-profile smoke": "tests/test_docs.py::test_the_master_and_its_workers",

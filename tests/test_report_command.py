@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -48,13 +49,6 @@ def test_every_file_that_comes_from_the_record_is_made_again(run: Path, named: s
     assert {name: (run / name).read_bytes() for name in made} == again
 
 
-def test_runs_are_laid_over_each_other_in_a_file_of_ones_own(run: Path, tmp_path: Path) -> None:
-    place = tmp_path / "both.html"
-    assert call(run, run, "-o", place) == f"{place}\n"
-    assert "B: predict · endurance" in place.read_text(encoding="utf-8")
-    assert {path.name for path in run.iterdir()} == {"run.json", "both.html"}
-
-
 def test_a_record_is_read_as_it_was_written(run: Path) -> None:
     assert files.load(run) == sample(30)
 
@@ -90,13 +84,8 @@ def test_a_damaged_histogram_is_told_in_a_line(run: Path) -> None:
             call(run)
 
 
-def test_several_runs_need_a_file_to_go_to(run: Path) -> None:
-    with pytest.raises(UsageError, match="expected -o FILE with several runs, got none"):
-        call(run, run)
-
-
 def test_a_place_that_cannot_be_written_is_told(run: Path) -> None:
-    with pytest.raises(UsageError, match="-o: expected a file to write to, got "):
+    with pytest.raises(UsageError, match="-o: expected a place to write to, got "):
         call(run, "-o", run / "no" / "folder.html")
 
 
@@ -105,24 +94,79 @@ def test_commands_that_read_results_do_without_locust_and_its_patches() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
-def test_records_of_several_masters_become_one_with_its_verdict(tmp_path: Path) -> None:
-    for number in (1, 2):
-        folder = tmp_path / f"master{number}"
-        folder.mkdir()
-        told = sample(30).model_copy(update={"seed": number, "arrivals": None})
+@pytest.fixture
+def masters(tmp_path: Path) -> list[Path]:
+    """The folders of two masters' runs of one load."""
+    folders = [tmp_path / "results" / name for name in ("one", "two")]
+    for seed, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        told = sample(30)
+        total = told.total.model_copy(update={"service_percentiles_ms": None})
+        told = told.model_copy(update={"seed": seed, "total": total})
         (folder / "run.json").write_text(told.model_dump_json(), encoding="utf-8")
-    one = files.load(tmp_path / "master1")
-    with pytest.raises(UsageError, match="got both"):
-        call(tmp_path / "master1", "-o", tmp_path / "page.html", "--merge", tmp_path / "whole")
-    done = CliRunner().invoke(
-        report,
-        [str(tmp_path / "master1"), str(tmp_path / "master2"), "--merge", str(tmp_path / "whole")],
-    )
-    whole = files.load(tmp_path / "whole")
-    assert whole.total.requests == 2 * one.total.requests
-    assert (done.exit_code, whole.outcome.exit_code) == (whole.outcome.exit_code,) * 2
-    assert f"Results: {tmp_path / 'whole'}" in done.output
-    assert (tmp_path / "whole" / "report.html").stat().st_size
+    return folders
+
+
+def later(run: Path) -> Path:
+    """The same run an hour later."""
+    told = files.load(run)
+    hour = timedelta(hours=1)
+    told = told.model_copy(update={"started": told.started + hour, "ended": told.ended + hour})
+    place = run.parent / "later.json"
+    place.write_text(told.model_dump_json(), encoding="utf-8")
+    return place
+
+
+def test_records_of_several_masters_become_one_with_its_verdict(
+    masters: list[Path], tmp_path: Path
+) -> None:
+    """As they are given, into a folder of one's own, and as a page alone."""
+    one, name = files.load(masters[0]), "20260304T050607Z-predict-endurance-merged"
+    page, own = tmp_path / "whole.html", tmp_path / "whole"
+    beside = tmp_path / "results" / name
+    for words, place in (([], beside), (["--merge", own], own), (["-o", page], page)):
+        done = CliRunner().invoke(report, [str(word) for word in [*masters, *words]])
+        assert done.output.startswith("2 runs of one load merged\n")
+        assert str(place) in done.output
+        assert done.exit_code == 4
+    for folder in (beside, own):
+        whole = files.load(folder)
+        assert (whole.masters, whole.outcome.exit_code) == (2, 4)
+        assert whole.total.requests == 2 * one.total.requests
+        assert (folder / "report.html").stat().st_size
+    assert "2 masters" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["A", "B", "-o", "p", "--merge", "m"], "-o FILE or --merge", id="both"),
+        pytest.param(["A", "B", "--overlay", "--merge", "m"], "--overlay or --merge", id="either"),
+        pytest.param(["A", "B", "--overlay"], "-o FILE to lay runs over each other", id="no file"),
+        pytest.param(["A", "--overlay"], "several runs with --overlay, got one", id="one"),
+        pytest.param(["A", "--merge", "m"], "two records or more, got 1", id="one to merge"),
+        pytest.param(["A", "C", "--merge", "m"], "start within 10s of record 1", id="later"),
+        pytest.param(["A", "C"], "start within 10s of record 1, got 3600s", id="later, no file"),
+    ],
+)
+def test_what_cannot_be_laid_together_is_refused(
+    masters: list[Path], words: list[str], said: str
+) -> None:
+    names = {"A": masters[0], "B": masters[1], "C": later(masters[0])}
+    with pytest.raises(UsageError, match=said):
+        call(*(names.get(word, word) for word in words))
+    assert {one.name for one in masters[0].parent.iterdir()} == {"one", "two", "later.json"}
+
+
+def test_runs_that_made_no_load_together_are_laid_over_each_other(
+    masters: list[Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "both.html"
+    hour = later(masters[1])
+    for words in ([masters[0], hour], [masters[0]] * 2, [*masters, "--overlay"]):
+        assert call(*words, "-o", page) == f"{page}: 2 runs laid over each other\n"
+        assert "B: predict · endurance" in page.read_text(encoding="utf-8")
+    assert [one.name for one in masters[0].iterdir()] == ["run.json"]
 
 
 def test_a_record_is_not_merged_with_itself(run: Path, tmp_path: Path) -> None:

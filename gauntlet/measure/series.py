@@ -180,6 +180,13 @@ class Series:
         return (self.total_us - self.late_us) / self.timed / 1000 if self.timed else 0.0
 
     @property
+    def service_counts(self) -> Counts:
+        """Counts of the service times."""
+        counts = dict(self.counts)
+        _add(counts, self.moved)
+        return {slot: n for slot, n in counts.items() if n > 0}
+
+    @property
     def service_max_ms(self) -> float:
         return self.service_max_us / 1000
 
@@ -214,9 +221,7 @@ class Series:
 
     def service_percentiles_ms(self, quantiles: Iterable[float]) -> dict[float, float]:
         """Service times in milliseconds by quantile, as `percentiles_ms` gives response times."""
-        counts = dict(self.counts)
-        _add(counts, self.moved)
-        found = percentiles_us({slot: n for slot, n in counts.items() if n > 0}, quantiles)
+        found = percentiles_us(self.service_counts, quantiles)
         return {quantile: min(us, self.service_max_us) / 1000 for quantile, us in found.items()}
 
     def percentile_ms(self, quantile: float) -> float:
@@ -227,10 +232,6 @@ class Series:
         """Times to first byte in milliseconds by quantile; 0.0 where none was told."""
         found = percentiles_us(self.first_bytes, quantiles)
         return {quantile: us / 1000 for quantile, us in found.items()}
-
-    def histogram(self) -> HdrHistogram:
-        """The response times as an HdrHistogram of microseconds."""
-        return as_histogram(self.counts)
 
     def to_wire(self) -> list[Any]:
         """A form that Locust's message packing carries; `from_wire` reads it."""
@@ -283,6 +284,15 @@ def as_histogram(counts: Counts) -> HdrHistogram:
     for slot, count in counts.items():
         histogram.record_value(max(slot, 1), count)
     return histogram
+
+
+def counts_of(coded: str) -> Counts:
+    """The counts of an HdrHistogram in its own coding."""
+    histogram = HdrHistogram.decode(coded)
+    kept = np.ctypeslib.as_array(histogram.counts)
+    # The library's own walk sees empty places, too.
+    places = np.flatnonzero(kept).tolist()
+    return {histogram.get_value_from_index(place): int(kept[place]) for place in places}
 
 
 def percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, float]:

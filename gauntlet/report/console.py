@@ -168,7 +168,8 @@ def _workers(record: RunRecord) -> list[Text]:
     fleet = record.fleet
     amiss = [one for one in fleet.members if one.lost or one.missing]
     shown = fleet.members if len(fleet.members) <= _ROWS else amiss
-    text = [Text(f"Workers: {fleet.workers}")] if fleet.members else []
+    of = f" of {record.masters} masters" if record.masters > 1 else ""
+    text = [Text(f"Workers: {fleet.workers}{of}")] if fleet.members else []
     for one in shown:
         row = f"  worker {one.index}: {one.requests} requests"
         row += f", {one.missing} more never arrived" if one.missing else ""

@@ -19,9 +19,15 @@ RECORD = "run.json"
 REPORT = "report.html"
 
 
-def new_folder(parent: str, started: datetime, system: str | None, profile: str | None) -> Path:
-    """Make `<UTC time>-<system>-<profile>` under `parent`; a number is added where it exists."""
-    name = "-".join((f"{started:%Y%m%dT%H%M%SZ}", system or "custom", profile or "custom"))
+def new_folder(
+    parent: str, started: datetime, system: str | None, profile: str | None, *further: str
+) -> Path:
+    """Make `<UTC time>-<system>-<profile>` under `parent`; a number is added where it exists.
+
+    `further` words follow.
+    """
+    words = (f"{started:%Y%m%dT%H%M%SZ}", system or "custom", profile or "custom", *further)
+    name = "-".join(words)
     for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
         folder = Path(parent) / f"{name}{suffix}"
         try:

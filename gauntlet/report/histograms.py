@@ -33,12 +33,20 @@ def write(record: RunRecord, path: Path) -> None:
 def check(record: RunRecord, place: Path) -> None:
     """UsageError where a histogram of the record from `place` is damaged."""
     for one in record.histograms:
-        try:
-            HdrHistogram.decode(one.hdr)
-        except Exception as error:  # the library raises whatever it stumbles over
-            raise UsageError(
-                f"{place}: expected a run record, got a histogram of {tag(one)!r} that is damaged"
-            ) from error
+        for hdr in (one.hdr, one.service_hdr, one.first_byte_hdr):
+            _check(hdr, repr(tag(one)), place)
+    if record.arrivals is not None:
+        _check(record.arrivals.late_hdr, "arrivals", place)
+
+
+def _check(hdr: str | None, what: str, place: Path) -> None:
+    try:
+        if hdr is not None:
+            HdrHistogram.decode(hdr)
+    except Exception as error:  # the library raises whatever it stumbles over
+        raise UsageError(
+            f"{place}: expected a run record, got a histogram of {what} that is damaged"
+        ) from error
 
 
 def tag(one: Histogram) -> str:

@@ -5,30 +5,26 @@
 One master merges the reports of so many workers and no more; beyond, several masters put the same
 profile on the same target at the same time, each with workers of its own, and their records are
 laid together. Counts add up, percentiles come from the records' histograms and are exact, rules
-are judged anew over the whole. What a record does not keep whole is left out: percentiles of the
-time to first byte, and what users measured besides requests. A rule that judges windows of time has
-the worst of the records' values, of rates and counts their sum: no window of all is worse. What
-spoiled one record spoils all, and where a rule ended one run the whole is a FAIL.
+are judged anew over the whole. A rule that judges windows of time has the worst of the records'
+values, of rates and counts their sum: no window of all is worse. What the target tells of itself
+is one target's, and not added. What spoiled one record spoils all, but for what only more requests
+could lift, and where a rule ended one run the whole is a FAIL.
 """
 
-import heapq
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
-
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
-from gauntlet.measure.series import Counts, Key, Series, as_histogram, grid
-from gauntlet.measure.slowest import MOST
-from gauntlet.report import over_time
+from gauntlet.measure.series import Key, Series
+from gauntlet.report import over_time, restoring, sums
 from gauntlet.report import record as parts
-from gauntlet.report.record import RunRecord, Statistics
+from gauntlet.report.diagnosis import diagnose
+from gauntlet.report.record import RunRecord
 from gauntlet.thresholds import Check, Threshold, evaluate, parse
-from gauntlet.verdict import Abort, Evidence, Judgement, Verdict, judge
+from gauntlet.verdict import Abort, Evidence, Judgement, Verdict, judge, naming_servers
 
 APART_S = 10.0
 """Masters that did not start within so long of each other made no load together."""
@@ -36,6 +32,7 @@ APART_S = 10.0
 LIKE = (
     "version",
     "gauntlet",
+    "locust",
     "system",
     "profile",
     "target",
@@ -47,8 +44,10 @@ LIKE = (
 )
 """What has to be the same in all records."""
 
-TOO_FEW = "too few requests for "
-"""How a reason begins that a larger number of requests may lift."""
+LIFTED = re.compile(
+    r"too few requests for |the threshold .* (matched no request|had too few values)"
+)
+"""How a reason begins that says of one master what the others may make good."""
 
 ABORTED = "aborted after "
 """How the reason begins that says which rule ended a run."""
@@ -56,195 +55,104 @@ ABORTED = "aborted after "
 
 def merged(records: Sequence[RunRecord]) -> RunRecord:
     """One record of all; UsageError with a line per reason why they do not belong together."""
-    if mistakes := [*_unlike(records)]:
+    if mistakes := [*unlike(records)]:
         raise UsageError(mistakes)
-    first = records[0]
-    decoded = [
-        {_key(histogram): _decoded(histogram.hdr) for histogram in one.histograms}
-        for one in records
-    ]
+    times = [restoring.times(one) for one in records]
 
-    def rows(name: str) -> dict[Key, Series]:
-        return _series(records, decoded, name)
+    def rows(table: str) -> dict[Key, Series]:
+        found: dict[Key, Series] = {}
+        for one, own in zip(records, times, strict=True):
+            for key, series in restoring.rows(one, own, table):
+                found.setdefault(key, Series()).merge(series)
+        return found
 
     series = rows("phase_endpoints") or rows("endpoints")
+    servers = parts.table(rows("servers"), "server")
     checks = _checks(records, series)
     moments = over_time.timeline(records)
     whole = Series.merged(series.values())
-    fleet = _fleet(records)
-    return first.model_copy(
+    judgement = naming_servers(
+        _judgement(records, whole, checks),
+        [(one.server, one.requests, one.failures) for one in servers],
+    )
+    record = records[0].model_copy(
         update={
+            "masters": len(records),
             "started": min(one.started for one in records),
             "ended": max(one.ended for one in records),
             "duration": max(one.duration for one in records),
             "peak_users": max((moment.users for moment in moments), default=0),
-            "fleet": fleet,
-            "iterations": _iterations(records),
-            "outcome": parts.outcome(_judgement(records, whole, checks)),
+            "fleet": sums.fleet(records),
+            "iterations": sums.iterations(records),
+            "outcome": parts.outcome(judgement),
             "thresholds": tuple(map(parts.threshold_result, checks)),
             "total": parts.statistics(Key("", "Aggregated"), whole),
             "endpoints": parts.table(series, "name", "method"),
-            "servers": parts.table(rows("servers"), "server"),
+            "servers": servers,
             "phases": parts.table(rows("phases"), "phase"),
             "phase_endpoints": parts.table(series, "phase", "name", "method"),
-            "sections": (),
-            "histograms": _histograms(decoded),
-            "failures": _failures(records),
-            "user_errors": dict(_added(one.user_errors for one in records)),
+            "sections": sums.sections(records),
+            "histograms": parts.histograms(_added(times)),
+            "failures": sums.failures(records),
+            "user_errors": dict(sums.added(one.user_errors for one in records)),
             "preflight": tuple(dict.fromkeys(chain.from_iterable(r.preflight for r in records))),
             "timeline": moments,
             "slices": over_time.slices(records),
-            "arrivals": None,
-            "health": _health(records),
-            "diagnosis": (),
-            "target_metrics": first.target_metrics,
-            "slowest": _slowest(records),
+            "arrivals": sums.arrivals(records),
+            "health": sums.health(records),
+            "target_metrics": sums.target_metrics(records),
+            "slowest": sums.slowest(records),
         }
     )
+    return record.model_copy(update={"diagnosis": diagnose(record)})
 
 
-def _unlike(records: Sequence[RunRecord]) -> Iterator[str]:
+def unlike(records: Sequence[RunRecord]) -> Iterator[str]:
+    """Why the records are not those of several masters of one test, a line per reason."""
     if len(records) < 2:
         yield f"merge: expected two records or more, got {len(records)}"
-        return
-    first = records[0]
-    for number, other in enumerate(records[1:], 2):
+    for number, other in enumerate(records, 1):
         where = f"record {number}"
-        if other in records[: number - 1]:
+        if other.masters > 1:
+            yield f"{where}: expected that of one master, got one merged from {other.masters}"
+        elif other in records[: number - 1]:
             yield f"{where}: expected another run, got one that is there already"
-            continue
-        for name in LIKE:
-            mine, theirs = getattr(first, name), getattr(other, name)
-            if mine != theirs:
-                yield f"{where}: expected {name} {mine!r} as in record 1, got {theirs!r}"
-        if _rules(first) != _rules(other):
-            yield f"{where}: expected the rules of record 1, got others"
-        apart = abs((other.started - first.started).total_seconds())
-        if apart > APART_S:
-            yield f"{where}: expected a start within {APART_S:g}s of record 1, got {apart:.0f}s"
-        if other.arrivals is not None or first.arrivals is not None:
-            yield f"{where}: expected a closed model; arrivals of several masters do not add up"
+        else:
+            yield from _differences(records[0], other, where)
+
+
+def _differences(first: RunRecord, other: RunRecord, where: str) -> Iterator[str]:
+    for name in LIKE:
+        mine, theirs = getattr(first, name), getattr(other, name)
+        if mine != theirs:
+            yield f"{where}: expected {name} {mine!r} as in record 1, got {theirs!r}"
+    if _rules(first) != _rules(other):
+        yield f"{where}: expected the rules of record 1, got others"
+    if (first.arrivals is None) != (other.arrivals is None):
+        yield f"{where}: expected arrivals in both or in neither, got them in one"
+    apart = abs((other.started - first.started).total_seconds())
+    if apart > APART_S:
+        yield f"{where}: expected a start within {APART_S:g}s of record 1, got {apart:.0f}s"
+    elif other is not first and not _overlap(first, other):
+        yield f"{where}: expected a run at the time of record 1, got one after or before it"
+    if other.total.service_percentiles_ms and not any(one.service_hdr for one in other.histograms):
+        yield f"{where}: expected histograms of its service times, got none"
+
+
+def _overlap(one: RunRecord, other: RunRecord) -> bool:
+    return max(one.started, other.started) < min(one.ended, other.ended)
 
 
 def _rules(record: RunRecord) -> list[str]:
     return [one.rule for one in record.thresholds]
 
 
-# -- requests ------------------------------------------------------------------------------------
-
-
-def _series(
-    records: Sequence[RunRecord], decoded: Sequence[dict[Key, Counts]], rows: str
-) -> dict[Key, Series]:
-    """Series of the rows of a table in all records, as they were measured."""
+def _added(times: Sequence[dict[Key, Series]]) -> dict[Key, Series]:
+    """The histograms of all."""
     found: dict[Key, Series] = {}
-    for one, histograms in zip(records, decoded, strict=True):
-        table: Sequence[Statistics] = getattr(one, rows)
-        for row in table:
-            belongs = _alike(rows, _key(row))
-            counts = _added(counts for key, counts in histograms.items() if belongs(key))
-            series = _restored(row, dict(counts), _span(one, row))
-            found.setdefault(_key(row), Series()).merge(series)
+    for key, series in chain.from_iterable(one.items() for one in times):
+        found.setdefault(key, Series()).merge(series)
     return found
-
-
-def _alike(rows: str, key: Key) -> Callable[[Key], bool]:
-    """Whether a histogram belongs to a row of the table."""
-    by = {
-        "phase_endpoints": ("method", "name", "phase"),
-        "endpoints": ("method", "name"),
-        "servers": ("server",),
-        "phases": ("phase",),
-    }[rows]
-    return lambda other: all(getattr(other, part) == getattr(key, part) for part in by)
-
-
-def _decoded(text: str) -> Counts:
-    """A histogram's requests by grid value."""
-    steps = HdrHistogram.decode(text).get_recorded_iterator()
-    return {grid(step.value_iterated_to): step.count_added_in_this_iter_step for step in steps}
-
-
-def _span(record: RunRecord, row: Statistics) -> tuple[float, float]:
-    """From when to when a row's requests began, as far as the record tells.
-
-    What matters is how long that was: of a row, and of all phases of an endpoint together. So its
-    first phase begins with the run, and the others end where the endpoint does.
-    """
-
-    def own(rows: Sequence[Statistics]) -> Statistics:
-        return next((one for one in rows if (one.method, one.name) == (row.method, row.name)), row)
-
-    began = record.started.timestamp()
-    if own(record.phase_endpoints).phase == row.phase:
-        return began, began + _lasted(row)
-    end = began + _lasted(own(record.endpoints))
-    return end - _lasted(row), end
-
-
-def _lasted(row: Statistics) -> float:
-    return row.requests / row.rps if row.rps else 0.0
-
-
-def _restored(row: Statistics, counts: Counts, span: tuple[float, float]) -> Series:
-    """The series that a row was made from; in a closed model service time is response time."""
-    timed = sum(counts.values())
-    total = row.avg_ms * timed * 1000
-    spread = (row.stdev_ms * 1000) ** 2 * max(timed - 1, 0)
-    return Series(
-        requests=row.requests,
-        untimed=row.requests - timed,
-        failures=row.failures,
-        received=row.received_bytes,
-        sent=row.sent_bytes,
-        retries=row.retries,
-        verified=row.verified,
-        total_us=total,
-        squares_us=spread + (total * total / timed if timed else 0.0),
-        min_us=row.min_ms * 1000 if timed else math.inf,
-        max_us=row.max_ms * 1000,
-        first=span[0],
-        last=span[1],
-        counts=counts,
-        service_max_us=row.max_ms * 1000,
-        outcomes=dict(row.outcomes),
-    )
-
-
-def _histograms(decoded: Sequence[dict[Key, Counts]]) -> tuple[parts.Histogram, ...]:
-    found: dict[Key, Counter[int]] = {}
-    for key, counts in chain.from_iterable(one.items() for one in decoded):
-        found.setdefault(key, Counter()).update(counts)
-    return tuple(
-        parts.Histogram(**key._asdict(), hdr=as_histogram(counts).encode().decode())
-        for key, counts in sorted(found.items())
-    )
-
-
-def _key(one: parts.Histogram | Statistics) -> Key:
-    return Key(one.method, one.name, one.server, one.phase)
-
-
-def _failures(records: Sequence[RunRecord]) -> tuple[parts.Failure, ...]:
-    found: Counter[tuple[str, str, str]] = Counter()
-    for one in chain.from_iterable(record.failures for record in records):
-        found[one.method, one.name, one.text] += one.count
-    return tuple(
-        parts.Failure(method=method, name=name, text=text, count=count)
-        for (method, name, text), count in found.items()
-    )
-
-
-def _slowest(records: Sequence[RunRecord]) -> tuple[parts.Slow, ...]:
-    every = chain.from_iterable(one.slowest for one in records)
-    return tuple(heapq.nlargest(MOST, every, key=lambda one: one.response_ms))
-
-
-def _added(several: Iterable[dict[Any, int]]) -> Counter[Any]:
-    whole: Counter[Any] = Counter()
-    for one in several:
-        whole.update(one)
-    return whole
 
 
 # -- the verdict ---------------------------------------------------------------------------------
@@ -254,18 +162,22 @@ def _checks(records: Sequence[RunRecord], series: dict[Key, Series]) -> list[Che
     """Every rule over the whole."""
 
     def worst(rule: Threshold) -> tuple[float | None, int]:
-        """Of a rule over windows: no window of all is worse."""
+        """Of a rule over windows, or about the target: nothing of all is worse."""
         told = [row for one in records for row in one.thresholds if row.rule == rule.text]
-        values = [row.value for row in told if row.value is not None]
-        broken = [row.value for row in told if not row.held]
+        values = [_value(row) for row in told if row.shown != parts.NO_SAMPLES]
         samples = sum(row.samples for row in told)
-        if not values or None in broken:
-            return (math.inf if broken and samples else None), samples
+        if not values:
+            return None, samples
         if rule.kind in ("rate", "count"):
             return sum(values), samples
         return (min if rule.op.startswith(">") else max)(values), samples
 
     return evaluate([parse(rule) for rule in _rules(records[0])], series, worst)
+
+
+def _value(row: parts.ThresholdResult) -> float:
+    """What a rule was judged by; beyond all limits where the record cannot hold it."""
+    return math.inf if row.value is None else row.value
 
 
 def _judgement(records: Sequence[RunRecord], whole: Series, checks: Sequence[Check]) -> Judgement:
@@ -274,7 +186,7 @@ def _judgement(records: Sequence[RunRecord], whole: Series, checks: Sequence[Che
         for number, one in enumerate(records, 1)
         if one.outcome.verdict == Verdict.INVALID
         for reason in one.outcome.reasons
-        if not reason.startswith(TOO_FEW)
+        if not LIFTED.match(reason)
     ]
     if spoiled:
         return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
@@ -289,47 +201,3 @@ def _abort(records: Sequence[RunRecord]) -> Abort | None:
             if reason.startswith(ABORTED):
                 return Abort(reason.partition(" by ")[2], one.duration)
     return None
-
-
-# -- what made the load --------------------------------------------------------------------------
-
-
-def _fleet(records: Sequence[RunRecord]) -> parts.Fleet:
-    """All workers, numbered on; a master without any is one process that made load itself."""
-    members: list[parts.Member] = []
-    for one in records:
-        start = len(members)
-        members += [
-            member.model_copy(update={"index": start + place})
-            for place, member in enumerate(one.fleet.members)
-        ]
-    return parts.Fleet(
-        workers=sum(one.fleet.workers for one in records),
-        lost=tuple(
-            f"master {number}: {name}"
-            for number, one in enumerate(records, 1)
-            for name in one.fleet.lost
-        ),
-        cut=sum(one.fleet.cut for one in records),
-        members=tuple(members),
-    )
-
-
-def _iterations(records: Sequence[RunRecord]) -> parts.IterationCount | None:
-    counts = [one.iterations for one in records if one.iterations is not None]
-    if not counts:
-        return None
-    names = parts.IterationCount.model_fields
-    return parts.IterationCount(**{name: sum(getattr(c, name) for c in counts) for name in names})
-
-
-def _health(records: Sequence[RunRecord]) -> parts.Health | None:
-    told = [one.health for one in records if one.health is not None]
-    if not told:
-        return None
-    averages = [one.cpu_avg for one in told if one.cpu_avg is not None]
-    return parts.Health(
-        cpu_avg=max(averages, default=None),
-        cpu_max=max((one.cpu_max for one in told if one.cpu_max is not None), default=None),
-        clock_drift=max(one.clock_drift for one in told),
-    )

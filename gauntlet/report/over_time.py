@@ -35,6 +35,8 @@ def _together(several: Sequence[Moment], t: float) -> Moment:
         requests=sum(one.requests for one in several),
         failures=sum(one.failures for one in several),
         wanted=sum(wanted) if wanted else None,
+        waiting=sum(one.waiting for one in several),
+        dropped=sum(one.dropped for one in several),
         cpu=max(busiest, default=None),
     )
 

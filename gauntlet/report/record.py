@@ -12,7 +12,7 @@ from itertools import chain
 from pydantic import BaseModel, ConfigDict
 
 from gauntlet.books import Count
-from gauntlet.measure.series import Key, Series, merge, percentiles_us
+from gauntlet.measure.series import Counts, Key, Series, as_histogram, merge, percentiles_us
 from gauntlet.measure.slices import Slices
 from gauntlet.thresholds import Check
 from gauntlet.verdict import Judgement
@@ -20,6 +20,8 @@ from gauntlet.vitals import Vitals
 
 VERSION = 1
 QUANTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
+NO_SAMPLES = "no samples"
+"""What is shown of a rule that nothing was measured for."""
 
 
 class Part(BaseModel):
@@ -79,16 +81,23 @@ class Statistics(Part):
     service_avg_ms: float | None = None
     """From the actual start; None where it is the response time, in a closed model."""
     service_percentiles_ms: dict[str, float] | None = None
+    service_max_ms: float | None = None
 
 
 class Histogram(Part):
-    """The response times of one series: an HdrHistogram of microseconds in its own coding."""
+    """The response times of one series: an HdrHistogram of microseconds in its own coding.
+
+    So are its service times, None where they are its response times, and its times to first byte,
+    None where nobody told any.
+    """
 
     method: str
     name: str
     server: str
     phase: str
     hdr: str
+    service_hdr: str | None = None
+    first_byte_hdr: str | None = None
 
 
 class Failure(Part):
@@ -155,6 +164,8 @@ class Arrivals(Part):
     most_waiting: int
     late_ms: dict[str, float]
     """Percentiles."""
+    late_hdr: str | None = None
+    """What they are read from, as a histogram of the record is kept; None while the run goes on."""
 
 
 class Health(Part):
@@ -189,7 +200,10 @@ class Slow(Part):
 
 
 class Figure(Part):
-    """One figure: its name, its value, and the value as people read it."""
+    """One figure: its name, its value, and the value as people read it.
+
+    A whole number that is shown as it is counts something, and adds up over several runs.
+    """
 
     name: str
     value: float | int | None
@@ -250,6 +264,8 @@ class RunRecord(Part):
     planned: float | None
     peak_users: int
     seed: int
+    masters: int = 1
+    """How many masters' records this one is made of."""
     tags: tuple[str, ...]
     excluded_tags: tuple[str, ...]
     test_env: str
@@ -303,7 +319,7 @@ def threshold_result(check: Check) -> ThresholdResult:
         margin=check.margin,
         held=check.held,
         samples=check.samples,
-        shown="no samples" if check.value is None else rule.show(check.value),
+        shown=NO_SAMPLES if check.value is None else rule.show(check.value),
     )
 
 
@@ -320,21 +336,22 @@ def statistics(key: Key, series: Series) -> Statistics:
         stdev_ms=series.stdev_ms,
         min_ms=series.min_ms,
         max_ms=series.max_ms,
-        percentiles_ms=_named(found),
-        first_byte_ms=_named(series.first_bytes_ms(QUANTILES)) if series.first_bytes else None,
+        percentiles_ms=named(found),
+        first_byte_ms=named(series.first_bytes_ms(QUANTILES)) if series.first_bytes else None,
         received_bytes=series.received,
         sent_bytes=series.sent,
         retries=series.retries,
         verified=series.verified,
         outcomes=dict(sorted(series.outcomes.items())),
         service_avg_ms=series.service_avg_ms if series.moved else None,
-        service_percentiles_ms=_named(series.service_percentiles_ms(QUANTILES))
+        service_percentiles_ms=named(series.service_percentiles_ms(QUANTILES))
         if series.moved
         else None,
+        service_max_ms=series.service_max_ms if series.moved else None,
     )
 
 
-def arrivals(count: Count) -> Arrivals:
+def arrivals(count: Count, final: bool = True) -> Arrivals:
     """What came of the arrivals as the record keeps it; what is missing was dropped."""
     late = percentiles_us(count.late_us, QUANTILES)
     return Arrivals(
@@ -343,7 +360,8 @@ def arrivals(count: Count) -> Arrivals:
         late=count.late,
         dropped=count.dropped + count.missing,
         most_waiting=count.most_waiting,
-        late_ms=_named({quantile: us / 1000 for quantile, us in late.items()}),
+        late_ms=named({quantile: us / 1000 for quantile, us in late.items()}),
+        late_hdr=hdr(count.late_us) if final else None,
     )
 
 
@@ -367,7 +385,12 @@ def table(series: Mapping[Key, Series], *by: str) -> tuple[Statistics, ...]:
 def histograms(series: Mapping[Key, Series]) -> tuple[Histogram, ...]:
     """Every series' histogram."""
     return tuple(
-        Histogram(**key._asdict(), hdr=one.histogram().encode().decode())
+        Histogram(
+            **key._asdict(),
+            hdr=hdr(one.counts),
+            service_hdr=hdr(one.service_counts) if one.moved else None,
+            first_byte_hdr=hdr(one.first_bytes) if one.first_bytes else None,
+        )
         for key, one in sorted(series.items())
     )
 
@@ -405,5 +428,12 @@ def to_json(record: RunRecord) -> str:
     return f'{text[:-2]},\n  "slices": [\n{lines}\n  ]\n}}\n'
 
 
-def _named(percentiles: Mapping[float, float]) -> dict[str, float]:
+def hdr(counts: Counts) -> str:
+    """Counts of microseconds as the record keeps a histogram."""
+    text: str = as_histogram(counts).encode().decode()
+    return text
+
+
+def named(percentiles: Mapping[float, float]) -> dict[str, float]:
+    """Values by the name of their percentile, such as `p99.9`."""
     return {f"p{quantile:g}": value for quantile, value in percentiles.items()}

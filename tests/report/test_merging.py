@@ -1,26 +1,33 @@
 """Records of several masters as one: as if one master had measured it all."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from gauntlet.books import Count
 from gauntlet.errors import UsageError
 from gauntlet.measure.series import Key, Series
 from gauntlet.report.merging import merged
 from gauntlet.report.record import (
-    Arrivals,
     Failure,
+    Figure,
     Fleet,
     IterationCount,
     Member,
     Moment,
     Outcome,
     RunRecord,
+    Section,
     Slice,
     Slow,
+    TargetMetric,
+    arrivals,
+    histograms,
+    statistics,
     table,
     threshold_result,
 )
@@ -29,6 +36,7 @@ from gauntlet.verdict import Abort
 
 MakeRecord = Callable[..., RunRecord]
 RULES = ["p95 < 2s", "fail_ratio <= 5%"]
+STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PHASES = {"ramp": 100, "steady": 300}
 SLOW = Slow(method="GET", name="/a", server="", phase="", t=1.0, response_ms=1.0, outcome="")
 PASSED = Outcome(verdict="PASS", reasons=(), exit_code=0)
@@ -110,6 +118,111 @@ def test_service_times_of_a_closed_model_are_its_response_times(make_record: Mak
     rules = ["service_p50 < 1s", "service_max < 1s"]
     records = [make_record({("GET", "/a"): [2001.0 + seed % 2] * 99}, rules) for seed in (1, 2)]
     assert [one.shown for one in merged(records).thresholds] == ["2.002s", "2.002s"]
+
+
+def arrived(
+    make_record: MakeRecord,
+    times: list[tuple[float, float]],
+    first_bytes: list[float],
+    **count: int,
+) -> RunRecord:
+    """A run of an open model: response times, and how much of each was waited for a user."""
+    series = Series()
+    ms, late = ([pair[place] for pair in times] for place in (0, 1))
+    series.add_many(ms, [STARTED.timestamp()] * len(ms), 0, late)
+    series.add_first_bytes(first_bytes)
+    measured, late_us = {Key("GET", "/a"): series}, Counter(int(one * 1000) for one in late)
+    counted = Count(started=len(times), late=1, late_us=late_us, **count)
+    moment = Moment(t=1.0, users=1, requests=1, failures=0, wanted=5.0, waiting=2, dropped=1)
+    rules = (
+        Check(parse(rule), 0.0, len(times)) for rule in ("service_p90 < 1s", "service_max < 1s")
+    )
+    return make_record({}).model_copy(
+        update={
+            "outcome": PASSED,
+            "thresholds": tuple(map(threshold_result, rules)),
+            "total": statistics(Key("", "Aggregated"), series),
+            "endpoints": table(measured, "name", "method"),
+            "histograms": histograms(measured),
+            "arrivals": arrivals(counted),
+            "timeline": (moment,),
+        }
+    )
+
+
+def test_open_models_add_up_in_arrivals_and_in_both_times(make_record: MakeRecord) -> None:
+    """Responses of 10, 10, 20, 30, 50 ms, of which services took 10, 10, 20, 10, 40."""
+    one = arrived(
+        make_record, [(30, 20), (10, 0)], [5], scheduled=4, dropped=1, missing=1, most_waiting=3
+    )
+    other = arrived(make_record, [(50, 10), (10, 0), (20, 0)], [7, 9], scheduled=3, most_waiting=2)
+    found = merged([one, other])
+    total, told = found.total, found.arrivals
+    assert told is not None
+    assert (told.scheduled, told.started, told.late, told.dropped) == (7, 5, 2, 2)
+    assert told.most_waiting == 5
+    late = [told.late_ms[name] for name in ("p50", "p90", "p99")]
+    assert late == pytest.approx([0, 20, 20], rel=0.001, abs=0.002)
+    assert (total.avg_ms, total.service_avg_ms) == pytest.approx((24, 18))
+    assert (total.max_ms, total.service_max_ms) == (50, 40)
+    both = total.percentiles_ms, total.service_percentiles_ms, total.first_byte_ms
+    medians, tails = ([(one or {})[name] for one in both] for name in ("p50", "p90"))
+    assert medians == pytest.approx([20, 10, 7], rel=0.001)
+    assert tails == pytest.approx([50, 40, 9], rel=0.001)
+    assert [row.value for row in found.thresholds] == pytest.approx([0.04, 0.04], rel=0.001)
+    [moment] = found.timeline
+    assert (moment.wanted, moment.waiting, moment.dropped) == (10, 4, 2)
+    assert found.outcome.reasons == (
+        "too few requests for service_p90 < 1s: 5 in all, 10 needed; run longer, or judge a lower "
+        "percentile or max",
+    )
+    [lost] = (row.model_copy(update={"service_hdr": None}) for row in other.histograms)
+    with pytest.raises(UsageError, match="expected histograms of its service times, got none"):
+        merged([one, other.model_copy(update={"histograms": (lost,)})])
+
+
+def test_figures_that_count_add_up_and_others_are_told_by_master(make_record: MakeRecord) -> None:
+    def record(seed: int, *figures: tuple[str, float | None, str]) -> RunRecord:
+        told = (Figure(name=name, value=value, shown=shown) for name, value, shown in figures)
+        section = Section(title="Blobs", figures=tuple(told))
+        metric = TargetMetric(name=f"metric {seed}", points=((0.0, 1.0),))
+        return make_record(
+            measured(seed), sections=(section,), target_metrics=(metric,), slowest=(SLOW,)
+        )
+
+    layout = ("Layout", None, "as asked")
+    one = record(1, ("New", 3, "3"), ("Ratio", 1.5, "1.50"), ("Left", 1, "1"), layout)
+    other = record(2, ("New", 4, "4"), ("Ratio", 2.5, "2.50"), layout, ("Longest", 2.0, "2s"))
+    found = merged([one, other])
+    [section] = found.sections
+    assert [(one.name, one.value, one.shown) for one in section.figures] == [
+        ("New", 7, "7"),
+        ("Ratio", None, "master 1: 1.50; master 2: 2.50"),
+        ("Left", 1, "1"),
+        layout,
+        ("Longest", None, "master 2: 2s"),
+    ]
+    assert [one.name for one in found.target_metrics] == ["metric 1", "metric 2"]
+    assert found.diagnosis[0].startswith("failures 1-5%: 2.50% of all requests")
+
+
+def test_what_one_master_had_too_little_of_the_others_may_make_good(
+    make_record: MakeRecord,
+) -> None:
+    rules = ['max("/a") < 9s', 'target("queue").max < 5']
+    full, empty = make_record({("GET", "/a"): [10.0] * 9}, rules), make_record({}, rules)
+    values = full.model_copy(
+        update={
+            "thresholds": (
+                full.thresholds[0],
+                threshold_result(Check(parse(rules[1]), 3.0, samples=9)),
+            )
+        }
+    )
+    reason = f"the threshold {rules[0]} matched no request; check its name"
+    few = Outcome(verdict="INVALID", reasons=(reason,), exit_code=4)
+    found = merged([values, empty.model_copy(update={"outcome": few})])
+    assert (found.outcome, [one.shown for one in found.thresholds]) == (PASSED, ["10ms", "3"])
 
 
 @pytest.mark.parametrize(
@@ -202,14 +315,10 @@ def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
         pytest.param({"later": 60}, "expected a start within 10s of record 1, got 60s", id="later"),
         pytest.param({"rules": ["p95 < 1s"]}, "expected the rules of record 1", id="other rules"),
         pytest.param(
-            {
-                "arrivals": Arrivals(
-                    scheduled=1, started=1, late=0, dropped=0, most_waiting=0, late_ms={}
-                )
-            },
-            "expected a closed model",
-            id="an open model",
+            {"arrivals": arrivals(Count())}, "expected arrivals in both or in neither", id="open"
         ),
+        pytest.param({"masters": 2}, "expected that of one master, got one merged", id="merged"),
+        pytest.param({"ended": STARTED}, "expected a run at the time of record 1", id="over"),
     ],
 )
 def test_records_that_do_not_belong_together_are_refused(

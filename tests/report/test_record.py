@@ -54,6 +54,7 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
         "outcomes": {"status": 1, "timeout": 1},
         "service_avg_ms": None,
         "service_percentiles_ms": None,
+        "service_max_ms": None,
     }
 
 

@@ -6,9 +6,8 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 
-from gauntlet.measure.series import Counts
+from gauntlet.measure.series import Counts, counts_of
 from gauntlet.report.html import axes, columns
 from gauntlet.report.html.charts import Chart, Points, draw
 from gauntlet.report.html.figures import clock, count, milliseconds
@@ -194,11 +193,8 @@ def _counts(record: RunRecord) -> dict[tuple[str, str], Counts]:
     found: dict[tuple[str, str], Counts] = {}
     for one in record.histograms:
         counts = found.setdefault((one.method, one.name), {})
-        histogram = HdrHistogram.decode(one.hdr)
-        kept = np.ctypeslib.as_array(histogram.counts)
-        for place in np.flatnonzero(kept).tolist():  # the library's own walk sees empty ones, too
-            us = histogram.get_value_from_index(place)
-            counts[us] = counts.get(us, 0) + int(kept[place])
+        for us, number in counts_of(one.hdr).items():
+            counts[us] = counts.get(us, 0) + number
     return found
 
 

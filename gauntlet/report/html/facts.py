@@ -71,7 +71,10 @@ def arrivals(record: RunRecord) -> list[Fact]:
 def generator(record: RunRecord) -> list[Fact]:
     """How the processes fared that made the load."""
     fleet, health, tally = record.fleet, record.health, record.iterations
-    facts = [Fact("processes", counted(fleet.workers, "worker") if fleet.workers else "one")]
+    processes = counted(fleet.workers, "worker") if fleet.workers else "one"
+    if record.masters > 1:
+        processes = f"{counted(fleet.workers, 'worker')} of {record.masters} masters"
+    facts = [Fact("processes", processes)]
     if fleet.lost:
         facts.append(Fact("lost", ", ".join(fleet.lost), True))
     elif fleet.workers:
