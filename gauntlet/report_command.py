@@ -53,8 +53,9 @@ def report(runs: tuple[Path, ...], output: Path | None, folder: Path | None, ove
         _merge(records, runs[0], folder, output)
         return
     if len(records) > 1 and output is None:
-        why = [] if overlay else [*apart, "report: no parts of one load, so nothing is merged"]
-        raise UsageError([*why, "report: expected -o FILE to lay runs over each other, got none"])
+        one_load = " that are no parts of one load" if apart else ""
+        wanted = f"report: expected -o FILE to lay runs over each other{one_load}, got none"
+        raise UsageError([*apart, wanted])
     if output is None:
         place = _folder(runs[0])
         with _writing("report"):
