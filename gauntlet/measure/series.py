@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
+from itertools import chain
 from typing import Any, NamedTuple, Self, Union
 
 import numpy as np
@@ -133,16 +134,28 @@ class Series:
 
     def merge(self, other: "Series") -> None:
         """Add all that `other` holds."""
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        # Line by line: a master does this a hundred thousand times a second, and a loop over the
+        # names of the fields takes seven times as long.
+        self.requests += other.requests
+        self.untimed += other.untimed
+        self.failures += other.failures
+        self.received += other.received
+        self.sent += other.sent
+        self.retries += other.retries
+        self.verified += other.verified
+        self.total_us += other.total_us
+        self.squares_us += other.squares_us
+        self.late_us += other.late_us
         self.min_us = min(self.min_us, other.min_us)
         self.max_us = max(self.max_us, other.max_us)
         self.service_max_us = max(self.service_max_us, other.service_max_us)
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
         _add(self.counts, other.counts)
-        _add(self.first_bytes, other.first_bytes)
-        _add(self.outcomes, other.outcomes)
+        if other.first_bytes:
+            _add(self.first_bytes, other.first_bytes)
+        if other.outcomes:
+            _add(self.outcomes, other.outcomes)
         if other.moved:
             _add(self.moved, other.moved)
 
@@ -234,14 +247,23 @@ class Series:
         return {quantile: us / 1000 for quantile, us in found.items()}
 
     def to_wire(self) -> list[Any]:
-        """A form that Locust's message packing carries; `from_wire` reads it."""
+        """A form that Locust's message packing carries; `from_wire` reads it.
+
+        Counts are laid flat: slot, count, slot, count. Pairs take a master twice as long to read.
+        """
         wire: list[Any] = [getattr(self, name) for name in _FIELDS]
-        return [list(part.items()) if isinstance(part, dict) else part for part in wire]
+        for place in _COUNTS:
+            wire[place] = [*chain.from_iterable(wire[place].items())]
+        return wire
 
     @classmethod
     def from_wire(cls, wire: list[Any]) -> Self:
         """The series that `to_wire` packed."""
-        parts: Any = (dict(part) if isinstance(part, list) else part for part in wire)
+        parts = [*wire]
+        for place in _COUNTS:
+            if place < len(parts):
+                flat = parts[place]
+                parts[place] = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
         return cls(*parts)
 
 
@@ -329,14 +351,13 @@ def _condensed(counts: Counts, ranks: Iterable[int]) -> Counts:
 
 
 def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:
+    if not own:
+        own.update(others)
+        return
     get = own.get
     for slot, count in others.items():
         own[slot] = get(slot, 0) + count
 
 
 _FIELDS = tuple(one.name for one in fields(Series))
-_SUMS = ("requests", "untimed", "failures", "received", "sent", "retries", "verified") + (
-    "total_us",
-    "squares_us",
-    "late_us",
-)
+_COUNTS = tuple(map(_FIELDS.index, ("counts", "first_bytes", "outcomes", "moved")))

@@ -43,7 +43,7 @@ class Slices:
 
     def add(self, key: Key, second: int, part: Series) -> None:
         """Take over what ended in a second; to bound the number of keys is the caller's part."""
-        self._put(key._replace(server=""), second, part)
+        self._put(key._replace(server="") if key.server else key, second, part)
         self._move(MOVES)
         if len(self._seconds) > MOST_SECONDS or self._cost > MOST_COST:
             self._move(len(self._old))
