@@ -275,7 +275,10 @@ class Recorder:
 
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
         data[FIELD] = [[*key, series.to_wire()] for key, series in self.series.items()]
-        data[SLICES] = [[*key, at, one.to_wire()] for key, at, one in self._slices.items()]
+        told: dict[Key, list[tuple[int, list[Any]]]] = {}
+        for key, at, one in self._slices.items():
+            told.setdefault(key, []).append((at, one.to_wire()))
+        data[SLICES] = [[*key, seconds] for key, seconds in told.items()]
         data[SLOWEST] = self.slowest.take()
         data[RUN] = self._run()
         self._series, self._pending, self._slices = {}, {}, Slices()
@@ -286,9 +289,10 @@ class Recorder:
         for *parts, wire in data.get(FIELD, ()):
             key = self._admitted(Key(*parts), self._known)
             self._series.setdefault(key, Series()).merge(Series.from_wire(wire))
-        for *parts, second, wire in data.get(SLICES, ()):
+        for *parts, seconds in data.get(SLICES, ()):
             key = self._admitted(Key(*parts), self._known_slices)
-            self._add_slice(key, second, Series.from_wire(wire))
+            for second, wire in seconds:
+                self._add_slice(key, second, Series.from_wire(wire))
         self.slowest.absorb(data.get(SLOWEST, ()))
 
     def _run(self) -> int:
