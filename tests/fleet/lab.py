@@ -14,7 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from locust import runners
+
 from tests.e2e.support import ROOT, Process
+from tests.fleet import pulses
 from tests.fleet.network import MASTER, TARGET, Network
 
 USERS = 12
@@ -28,7 +31,8 @@ PORT = 8000
 Mode = Literal["plain", "rebalancing", "suite"]
 """Locust as it is, with --enable-rebalancing, or with the suite."""
 
-Counts = dict[str, dict[str, tuple[int, float]]]
+Counts = dict[str, dict[str, tuple[int, float, float]]]
+"""By client and user: requests, and the moments of the first and of the last one."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,19 @@ class Timers:
     restart: float = 4.0
     patience: float = 30.0
     """How long users may take to be right again."""
+
+    @property
+    def missed(self) -> float:
+        """How long Locust takes at most to miss a worker that falls silent.
+
+        Its master counts down from HEARTBEAT_LIVENESS once in HEARTBEAT_INTERVAL, and acts on what
+        is below nought at the turn after.
+        """
+        liveness, interval = (
+            self.constants.get(name, getattr(runners, name))
+            for name in ("HEARTBEAT_LIVENESS", "HEARTBEAT_INTERVAL")
+        )
+        return float((liveness + 2) * interval)
 
 
 QUICK = Timers(
@@ -72,6 +89,10 @@ class Seen:
     """Users that asked the target after the fault was over."""
     moved: float | None = None
     """Seconds until they were as many as wanted, from the fault on."""
+    taken_over: float = 0.0
+    """Seconds from the fault until the last user of a lost worker asked from another, or longer."""
+    starved: float = 0.0
+    """For how many of those seconds the processes that had to do it came late, all together."""
     too_few: float = 0.0
     too_many: float = 0.0
     """For how many seconds from the fault on the load was off by more than a quarter."""
@@ -181,12 +202,13 @@ class FleetLab:
             ["-m", "locust", "-f", file, *options],
             FLEET_TIMERS=json.dumps(dict(self.timers.constants)),
             FLEET_GUARD="on" if self.guard else "off",
+            FLEET_PULSE=str(self.folder / f"{name}.pulse"),
         )
 
     # -- what the target saw ---------------------------------------------------------------------
 
     def counts(self) -> tuple[float, Counts]:
-        """Now, and requests and last moment by client and user."""
+        """Now, and what the target saw."""
         found = json.loads(self._counts.read_text())
         return found["now"], found["seen"]
 
@@ -197,7 +219,7 @@ class FleetLab:
         return sum(
             last > now - WINDOW_S
             for one in clients
-            for user, (_, last) in seen.get(one, {}).items()
+            for user, (_, _, last) in seen.get(one, {}).items()
             if user not in self.old
         )
 
@@ -220,7 +242,7 @@ class FleetLab:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             now, seen = self.counts()
-            total = sum(count for users in seen.values() for count, _ in users.values())
+            total = sum(count for users in seen.values() for count, *_ in users.values())
             if not self._totals or now >= self._totals[-1][0] + SPAN_S:
                 self._totals.append((now, total))
             time.sleep(0.05)
@@ -246,6 +268,16 @@ class FleetLab:
         if self.seen.users == USERS:
             self.seen.moved = since - self._fault
 
+    def take_over(self) -> None:
+        """Say when worker 0 had all users, also those of the worker that was lost; or not yet."""
+        assert self._fault is not None
+        now, seen = self.counts()
+        begun = sorted(first for _, first, _ in seen[self.network.address(0)].values())
+        moment = begun[USERS - 1] if len(begun) >= USERS else now
+        self.seen.taken_over = moment - self._fault
+        files = (self.folder / f"{name}.pulse" for name in ("master", "worker0", "target"))
+        self.seen.starved = sum(pulses.late(one, self._fault, moment) for one in files)
+
     def end(
         self, *names: str, master: str = "master", stop: signal.Signals | None = signal.SIGINT
     ) -> Seen:
@@ -259,7 +291,7 @@ class FleetLab:
         time.sleep(0.3)  # the target writes what it saw ten times a second
         _, seen = self.counts()
         self.seen.by_client = {
-            client: sum(count for count, _ in users.values()) for client, users in seen.items()
+            client: sum(count for count, *_ in users.values()) for client, users in seen.items()
         }
         self.seen.asked = sum(self.seen.by_client.values())
         self.collect(master)

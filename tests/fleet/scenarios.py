@@ -27,6 +27,7 @@ def kill_worker(lab: FleetLab) -> Seen:
     lab.processes["worker1"].signal(signal.SIGKILL)
     lab.fault()
     lab.settle()
+    lab.take_over()
     return lab.end("worker0", "worker1")
 
 
@@ -49,6 +50,7 @@ def drop_messages_long(lab: FleetLab) -> Seen:
     lab.watch(lab.timers.silence)
     _until_quiet(lab, 1, began, lab.timers.long)
     lab.watch(began + lab.timers.long - time.monotonic())
+    lab.take_over()
     lab.settle()
     lab.seen.codes["worker1"] = lab.finish("worker1")
     return lab.end("worker0")
@@ -63,6 +65,7 @@ def _cut(lab: FleetLab, seconds: float, *nets: str) -> Seen:
         lab.watch(lab.timers.silence)
         _until_quiet(lab, 1, began, seconds)
     lab.watch(began + seconds - time.monotonic())
+    lab.take_over()
     lab.network.heal("worker1", *nets)
     lab.settle()
     return lab.end("worker0", "worker1")
@@ -165,7 +168,7 @@ def restart_master(lab: FleetLab) -> Seen:
     seen.asked = sum(
         count
         for users in lab.counts()[1].values()
-        for user, (count, _) in users.items()
+        for user, (count, *_) in users.items()
         if user not in lab.old
     )
     return seen

@@ -3,7 +3,7 @@
     python -m tests.fleet.target ADDRESS PORT FILE
 
 Each request's path is the name of the user that sent it. Ten times a second FILE is replaced by
-{"now": seconds, "seen": {client: {user: [requests, seconds of the last one]}}}.
+{"now": seconds, "seen": {client: {user: [requests, seconds of the first one, of the last one]}}}.
 """
 
 import asyncio
@@ -14,10 +14,12 @@ import sys
 import time
 from pathlib import Path
 
+from tests.fleet.pulses import PULSE_S, Pulse
+
 SERVICE_S = 0.05
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
-_seen: dict[str, dict[str, tuple[int, float]]] = {}
+_seen: dict[str, dict[str, tuple[int, float, float]]] = {}
 
 
 class Connection(asyncio.Protocol):
@@ -34,7 +36,9 @@ class Connection(asyncio.Protocol):
         for head in heads:
             user = head.split(b" ", 2)[1].decode()
             users = _seen.setdefault(self._client, {})
-            users[user] = users.get(user, (0, 0.0))[0] + 1, time.monotonic()
+            now = time.monotonic()
+            count, first, _ = users.get(user, (0, now, now))
+            users[user] = count + 1, first, now
             asyncio.get_running_loop().call_later(SERVICE_S, self._answer)
 
     def _answer(self) -> None:
@@ -45,11 +49,12 @@ class Connection(asyncio.Protocol):
 async def serve(address: str, port: int, file: Path) -> None:
     """Serve for ever."""
     await asyncio.get_running_loop().create_server(Connection, address, port)
-    fresh = file.with_suffix(".new")
+    fresh, pulse = file.with_suffix(".new"), Pulse(file.with_name("target.pulse"))
     while True:
+        pulse.beat()
         fresh.write_text(json.dumps({"now": time.monotonic(), "seen": _seen}))
         os.replace(fresh, file)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(PULSE_S)
 
 
 if __name__ == "__main__":

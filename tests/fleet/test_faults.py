@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
 
 AT_ONCE = 5
 SPARE_S = 4.0
+MOVE_S = 1.0
+"""So long after a worker is missed its users may take to ask from another."""
 REPORTS = {"run.json", "junit.xml", "report.html", "locust_stats.csv"}
 
 
@@ -33,22 +35,29 @@ class Expected(NamedTuple):
     said: str = ""
     alone: bool = False
     """Whether workers have no master, and are to stop their users long before they give up."""
+    taken_over: bool = False
+    """Whether a worker falls silent, and another has all users within seconds."""
 
 
 STAYED = {"master": 0, "worker0": 0, "worker1": 0}
 EXPECTED = {
     "baseline": Expected("PASS", STAYED),
     "kill_worker": Expected(
-        "INVALID", {"master": 4, "worker0": 0, "worker1": -9}, 1, said="lost without a last report"
+        "INVALID",
+        {"master": 4, "worker0": 0, "worker1": -9},
+        1,
+        said="lost without a last report",
+        taken_over=True,
     ),
-    "cut_link": Expected("PASS", STAYED),
-    "drop_messages": Expected("PASS", STAYED),
+    "cut_link": Expected("PASS", STAYED, taken_over=True),
+    "drop_messages": Expected("PASS", STAYED, taken_over=True),
     "drop_messages_long": Expected(
         "INVALID",
         {"master": 4, "worker0": 0, "worker1": 6},
         1,
         said="lost without a last report",
         alone=True,
+        taken_over=True,
     ),
     "freeze_worker": Expected("PASS", STAYED),
     "freeze_master": Expected("PASS", STAYED),
@@ -100,6 +109,11 @@ def test_load_and_record_are_right_or_the_verdict_says_so(
         assert seen.users == expected.users
     if expected.alone:
         assert seen.quiet is not None and seen.quiet < QUICK.give_up - SPARE_S
+    if expected.taken_over:
+        # Of the six seconds Locust takes five to miss a worker. A process that has no core is late
+        # in the beats of its pulse, and as much in what it does between them.
+        limit = QUICK.missed + MOVE_S
+        assert 0 < seen.taken_over <= limit + 2 * seen.starved, (seen.taken_over, seen.starved)
     if seen.record is not None:
         check_record(seen, expected.lost)
 

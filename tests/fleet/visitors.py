@@ -1,14 +1,19 @@
 """The locustfile of the lab: users who say who they are, with Locust alone or with the suite.
 
 FLEET_GUARD turns the suite on; FLEET_TIMERS are values for the constants of `locust.runners`, and
-for the seconds without a master after which a worker's users stop, SILENCE.
+for the seconds without a master after which a worker's users stop, SILENCE. In the file FLEET_PULSE
+a process says how late it came.
 """
 
 import json
 import os
+from pathlib import Path
 from uuid import uuid4
 
+import gevent
 from locust import FastHttpUser, constant_pacing, runners, task
+
+from tests.fleet.pulses import PULSE_S, Pulse
 
 PACE_S = 0.5
 
@@ -23,6 +28,16 @@ if os.environ["FLEET_GUARD"] == "on":
 
     orphans.SILENCE_S = _silence or orphans.SILENCE_S
     register(None)
+
+
+def _beat() -> None:
+    pulse = Pulse(Path(os.environ["FLEET_PULSE"]))
+    while True:
+        gevent.sleep(PULSE_S)
+        pulse.beat()
+
+
+gevent.spawn(_beat)
 
 
 class Visitor(FastHttpUser):
