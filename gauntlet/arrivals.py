@@ -18,8 +18,9 @@ exponential distribution has no memory, and whoever joins late need not draw wha
 
 import math
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from itertools import count, takewhile
 from typing import Any, Literal, NamedTuple, Self
 
 from gauntlet.curves import Stretch
@@ -211,7 +212,11 @@ def served(
 
 
 class Share:
-    """What one member serves, in order; turns that are announced take effect at once."""
+    """What one member serves, in order; turns that are announced take effect at once.
+
+    A member out of touch goes on by the turns it knows. When it hears that some of what it passed
+    was its own, it serves that first, late. What another served as well meanwhile was load, too.
+    """
 
     def __init__(self, schedule: Schedule, member: str) -> None:
         self.position = 0.0
@@ -220,26 +225,43 @@ class Share:
         self._member = member
         self._turns: tuple[Turn, ...] = ()
         self._source: Iterator[Arrival] = iter(())
+        self._passed: deque[Arrival] = deque()
         self._next: Arrival | None = None
 
     @property
     def next(self) -> Arrival | None:
         """The next arrival of this member, as far as is known."""
-        return self._next
+        return self._passed[0] if self._passed else self._next
 
     def follow(self, turns: Iterable[Turn]) -> None:
         """Serve what these turns say from now on."""
         told = tuple(turns)
         if told != self._turns:
+            self._passed += self._passed_by(told)
             self._turns = told
             self._source = served(self._schedule, told, self._member, self.position)
             self._advance()
 
     def take(self) -> None:
         """The next arrival is served."""
-        if self._next is not None:
+        if self._passed:
+            self._passed.popleft()
+        elif self._next is not None:
             self.position = math.nextafter(self._next.position, math.inf)
             self._advance()
+
+    def _passed_by(self, told: Sequence[Turn]) -> list[Arrival]:
+        """What is this member's by `told` and was not by the turns it knew when it came there."""
+        known = self._turns
+        pairs = zip(known, told, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        since = min((turn.since for turn in (*known[same:], *told[same:])), default=math.inf)
+        if since >= self.position:
+            return []
+        span = self._member, since, self.position
+        taken = {arrival.number for arrival in served(self._schedule, known, *span)}
+        theirs = served(self._schedule, told, *span)
+        return [arrival for arrival in theirs if arrival.number not in taken]
 
     def _advance(self) -> None:
         self._next = next(self._source, None)

@@ -202,6 +202,7 @@ class Planner:
             )
             environment.shape_class = chosen
             self._warn_of_curve_options()
+        self._check_scale()
         if isinstance(environment.shape_class, ProfileShape):
             environment.shape_class.runner = environment.runner
             _ = environment.shape_class.plan  # read now: a mistake in it ends the process here
@@ -209,6 +210,12 @@ class Planner:
             **(environment.available_shape_classes or {}),
             **shapes,
         }
+
+    def _check_scale(self) -> None:
+        """Refuse a scale that no profile takes; on the page one may still be chosen."""
+        begins = self._parsed.headless or self._parsed.autostart
+        if self.options.scale != 1 and begins and self.shape is None:
+            raise UsageError("--scale: expected --load-profile with it, got none")
 
     def _check_tags(self) -> None:
         """Refuse tags that no task has: Locust runs what is left, or nothing."""

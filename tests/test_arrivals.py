@@ -192,3 +192,28 @@ def test_a_change_that_is_announced_ahead_leaves_nothing_out_and_doubles_nothing
         serve(name, 4.0)
     assert taken == Counter(range(400))
     assert shares["a"].next is None
+
+
+def test_who_hears_late_of_a_change_serves_late_what_it_passed() -> None:
+    """From 200 on `c` is gone; `a` knows, and `b` goes on as one of three until it comes to 300."""
+    schedule = steady(100, 4)
+    before, after = Turn(0.0, ("a", "b", "c")), Turn(200.0, ("a", "b"))
+    own = [one.number for one in served(schedule, [before, after], "b", 0.0)]
+    share = Share(schedule, "b")
+    share.follow([before])
+    taken: list[int] = []
+
+    def serve(until: float) -> None:
+        while share.next is not None and share.next.due < until:
+            taken.append(share.next.number)
+            share.take()
+
+    serve(3.0)
+    passed = [number for number in own if number < 300 and number not in taken]
+    assert len(passed) > 30
+    share.follow([before, after])
+    serve(4.0)
+    assert [number for number in taken if number in passed] == passed
+    assert taken[100 : 100 + len(passed)] == passed
+    assert set(own) <= set(taken)
+    assert len(taken) == len(set(taken))

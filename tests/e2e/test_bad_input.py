@@ -91,6 +91,9 @@ OPTIONS = [
         id="seed",
     ),
     pytest.param(
+        "scale", "0.5", "--scale: expected --load-profile with it, got none", id="scale of nothing"
+    ),
+    pytest.param(
         "results-dir",
         "a-file/results",
         "--results-dir: expected a folder to write to, got 'a-file/results' (Not a directory)",
