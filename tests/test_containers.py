@@ -289,6 +289,13 @@ def test_results_of_endurance_lie_on_a_claim() -> None:
     assert {"name": "results", "persistentVolumeClaim": {"claimName": claim}} in volumes
 
 
+def test_a_worker_that_failed_ends_no_other() -> None:
+    """How many may be lost is the profile's to say, and the master's to judge."""
+    worker = _of(rendered("load-job"), "Job", "locust-worker")["spec"]
+    assert worker["backoffLimitPerIndex"] == 1
+    assert not {"maxFailedIndexes", "backoffLimit"} & set(worker)
+
+
 def test_the_job_of_one_file_is_smoke_job() -> None:
     text = (ROOT / "k8s" / "stress-test-job.yaml").read_text()
     assert list(yaml.safe_load_all(text)) == rendered("smoke-job"), "make manifests"
