@@ -340,7 +340,7 @@ class Run:
                 row["msg"]: row["count"] for row in list(runner.exceptions.values())[:TEXTS]
             },
             preflight=tuple(plan.preflight),
-            timeline=tuple(self._timeline.moments),
+            timeline=self._timeline.moments,
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
             arrivals=None if count is None else arrivals(count),
