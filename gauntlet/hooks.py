@@ -29,7 +29,7 @@ from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport
 from gauntlet.iterating import Iterations
 from gauntlet.judging import Instruments, Judge
-from gauntlet.measure import rounding, table
+from gauntlet.measure import recent, rounding, table
 from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.orphans import Orphan
@@ -146,6 +146,7 @@ class Suite:
         name = self.system.name if self.system else None
         recorder = Recorder(environment, closed_list(name))
         rounding.install()
+        recent.install(environment)
         table.install(environment)
         spawning.install()
         extras = Extras(environment)
