@@ -93,8 +93,8 @@ class Run:
         self._following = Following(self._curve)
         self._windows = recorder.watcher = Windows(plan.rules, self._span)
         self._aborted: tuple[Check, float] | None = None
-        self.terminated = False
-        """Whether SIGTERM ends it."""
+        self.interrupted = self.terminated = False
+        """Whether a signal ends it, and whether that is SIGTERM."""
         self.ended = False
         self._waits = True
         """Whether the load has yet to begin."""
@@ -109,6 +109,11 @@ class Run:
         self._watcher = gevent.spawn(self._watch)
         self._scraper = Scraper(plan.metrics, plan.rules)
         self._scraper.start()
+
+    @property
+    def aborted(self) -> bool:
+        """Whether a rule ends it that broke."""
+        return self._aborted is not None
 
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""

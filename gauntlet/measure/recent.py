@@ -8,6 +8,7 @@ copies of the others were the largest part of what a process's memory grew by, m
 from locust.env import Environment
 from locust.stats import StatsEntry
 
+_SUM = "Aggregated", ""
 _locusts = StatsEntry._cache_response_times
 
 
@@ -19,5 +20,5 @@ def install(environment: Environment) -> None:
 
 
 def _of_the_sum(entry: StatsEntry, t: int) -> None:
-    if entry is entry.stats.total:
+    if (entry.name, entry.method) == _SUM:  # a table that is being made does not yet have its own
         _locusts(entry, t)
