@@ -47,7 +47,7 @@ from gauntlet.report.record import (
 )
 from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load
-from gauntlet.thresholds import Check, Threshold, evaluate
+from gauntlet.thresholds import Check, Threshold, broke_by_itself, evaluate
 from gauntlet.timeline import Timeline
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
 from gauntlet.vitals import Following
@@ -92,7 +92,7 @@ class Run:
         self._curve = list(plan.profile.curve) if plan.profile else []
         self._following = Following(self._curve)
         self._windows = recorder.watcher = Windows(plan.rules, self._span)
-        self._aborted: tuple[Check, float] | None = None
+        self._aborted: tuple[Check, Abort] | None = None
         self.interrupted = self.terminated = False
         """Whether a signal ends it, and whether that is SIGTERM."""
         self.ended = False
@@ -201,9 +201,7 @@ class Run:
             cut=self._cut,
             patience=self._environment.stop_timeout,
             terminated=self.terminated,
-            aborted=Abort(self._aborted[0].threshold.text, self._aborted[1])
-            if self._aborted
-            else None,
+            aborted=self._aborted[1] if self._aborted else None,
             troubles=tuple(self._troubles()),
             lost_workers=self._ledger.losses if self._ledger and lasted else (),
             gaps=self._ledger.gaps if self._ledger and lasted else (),
@@ -230,7 +228,11 @@ class Run:
             return
         for check in evaluate(rules, self._recorder.series, self._figure):
             if check.value is not None and not check.held:
-                self._aborted = check, t
+                count = self._arrivals()
+                sure = not (count and count.dropped) or broke_by_itself(
+                    check.threshold, self._recorder.series
+                )
+                self._aborted = check, Abort(check.threshold.text, t, sure)
                 gevent.spawn(end_load, self._environment)
                 return
 
