@@ -221,6 +221,15 @@ class Run:
         if not (self._ledger and self._ledger.lost) and self._iterations.tally() is None:
             yield from self._following.findings()
 
+    def _steer(self, t: float) -> None:
+        """Tell where Locust's own ramp goes, where no other shape, arrival or count moves users."""
+        options, runner = self._environment.parsed_options, self._environment.runner
+        opened = self._arriving is not None and self._arriving.is_open
+        if self._environment.shape_class or opened or getattr(options, "iterations", None):
+            return
+        if runner is not None and options is not None and options.spawn_rate:
+            self._following.steer(t, runner.target_user_count, float(options.spawn_rate))
+
     def _abort_if_broken(self, t: float) -> None:
         """End the run where a rule is broken that may end it by now."""
         rules = [rule for rule in self.plan.rules if rule.abort is not None and t >= rule.abort]
@@ -258,6 +267,7 @@ class Run:
                 moment = self.moment()
                 self._timeline.add(moment)
                 if self._lasted is None and not self._waits:
+                    self._steer(moment.t)
                     self._following.note(moment.t, moment.users)
                     self._windows.judge(self._counted_until)
                     self._abort_if_broken(moment.t)
