@@ -10,7 +10,7 @@ from locust.env import Environment
 
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.measure.slices import MOST_SECONDS, Slices, by_second, coarse
+from gauntlet.measure.slices import FRESH_S, MOST_SECONDS, Slices, by_second, coarse
 from tests.measure.test_merging import fleet, requests
 from tests.measure.test_recorder import Nobody, fire
 
@@ -200,3 +200,30 @@ def test_a_coarse_step_is_at_most_two_percent_off_and_stays_where_it_is() -> Non
         [step] = coarse({us: 1})
         assert abs(step - us) <= 0.016 * us + 1e-9
         assert coarse({step: 1}) == {step: 1}
+
+
+def test_what_comes_late_into_a_slice_that_is_packed_is_not_lost() -> None:
+    slices, other = Slices(), A._replace(name="/b")
+    for second in range(100):
+        slices.add(A, second, one_request(5.0))
+    for key, ms in ((A, 5.0), (A, 7.0), (other, 5.0)):
+        slices.add(key, 3, one_request(ms))
+    for second in range(100, 200):
+        slices.add(A, second, one_request(5.0))
+    found = {(key.name, second): cell for key, second, cell in slices.items()}
+    assert len(found) == 201
+    assert (found["/a", 3].counts, found["/a", 3].total_us) == ({5000: 2, 7000: 1}, 17_000.0)
+    assert found["/b", 3].requests == 1
+
+
+def test_slices_that_are_over_are_packed() -> None:
+    slices, random, steps = Slices(), Random(7), 0
+    for second in range(300):
+        for name in ("/a", "/b", "/c", "/d"):
+            part = Series()
+            part.add_many([random.lognormvariate(4, 1) for _ in range(12)], [0.0] * 12, 0)
+            slices.add(Key("GET", name), second, part)
+            steps += len(part.counts)
+    loose = [one for one in slices._slices.values() if one.fresh is not None]
+    assert len(loose) <= 2 * FRESH_S
+    assert sum(len(one.packed) for one in slices._slices.values()) <= 8 * steps + 24 * 4 * 300
