@@ -119,6 +119,13 @@ class Arriving:
         return self._schedule is not None
 
     @property
+    def left(self) -> float:
+        """Seconds until the last arrival of the schedule; below 0 once all were due."""
+        if self._schedule is None:
+            return -math.inf
+        return self._begun + self._schedule.pieces[-1].end - time.perf_counter()
+
+    @property
     def wanted(self) -> float | None:
         """Arrivals per second wanted now; None where none are."""
         if self._schedule is None:

@@ -11,6 +11,7 @@ would only be logged, and the load would run.
 
 import random
 import sys
+import time
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -29,7 +30,7 @@ from gauntlet.extras import Extras
 from gauntlet.fleet import LastReport
 from gauntlet.iterating import Iterations
 from gauntlet.judging import Instruments, Judge
-from gauntlet.measure import rounding, table
+from gauntlet.measure import recent, rounding, table
 from gauntlet.measure.outcomes import closed_list
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.orphans import Orphan
@@ -92,6 +93,8 @@ class Suite:
         self._worker = Worker(system)
         self._judge: Judge | None = None
         self._ready = Event()
+        self._since = 0.0
+        """When Locust last started a run: this is the first of its listeners."""
 
     def add_options(self, parser: LocustArgumentParser) -> None:
         """Add our options and lay the mix on the classes that the locustfile made."""
@@ -134,6 +137,7 @@ class Suite:
 
         Locust takes a worker for ready before its `init`: one that comes late gets users at once.
         """
+        self._since = time.perf_counter()
         if self._ready.is_set():
             return
         listeners = events.test_start._handlers
@@ -146,6 +150,7 @@ class Suite:
         name = self.system.name if self.system else None
         recorder = Recorder(environment, closed_list(name))
         rounding.install()
+        recent.install(environment)
         table.install(environment)
         spawning.install()
         extras = Extras(environment)
@@ -166,7 +171,7 @@ class Suite:
 
     def _start(self, **_: Any) -> None:
         if self._judge is not None:
-            self._judge.hold()
+            self._judge.hold(self._since)
         self._instruments.recorder.clear()
         self._instruments.extras.clear()
         self._instruments.pulse.clear()

@@ -7,6 +7,7 @@ quit          the console block, after Locust's own tables
 """
 
 import random
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
 from gauntlet.thresholds import Threshold
 from gauntlet.worker import COMING, FORWARDED, Worker
+
+LAST_S = 0.1
+"""How much later than due the last arrival may begin: a message to a worker, a busy process."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Judge:
         self._preflight: list[str] = []
         self.beginning = False
         """Whether a run waits for its workers' payloads."""
+        self._since = self._preparation = 0.0
+        """When Locust started the run, and the seconds from then to its first moment."""
         self._beginner: gevent.Greenlet[..., Any] | None = None
         ending = Ending(environment, self)
         self._planner = Planner(environment, worker)
@@ -78,6 +84,7 @@ class Judge:
             webtab.install(environment.web_ui, self)
         if environment.web_ui is None or self._parsed.autostart:
             self.get_ready(environment.host)
+        environment.events.test_stopping._handlers.insert(0, self._serve_to_the_end)
         environment.events.test_stopping.add_listener(self._stopping)
         environment.events.test_stop.add_listener(self.stop)
         ending.connect()
@@ -101,8 +108,12 @@ class Judge:
         """Let the run end after as many iterations as its options or its profile say."""
         self._parsed.total_iterations = self._planner.total_iterations
 
-    def hold(self) -> None:
-        """A run is about to begin: no user comes before its payloads are made."""
+    def hold(self, since: float) -> None:
+        """A run is about to begin: no user comes before its payloads are made.
+
+        Locust started it, and the timer of `-t`, at `since` by `perf_counter`.
+        """
+        self._since = since
         if shape := self._planner.shape:
             shape.hold()
         self._planner.fill_in()
@@ -131,6 +142,7 @@ class Judge:
             shape.release(lead)
         parts.phases.begin(shape)
         parts.arriving.begin(schedule, -lead, self._planner.max_users)
+        self._preparation = time.perf_counter() + lead - self._since
 
     def close(self) -> None:
         """End the targets that were started for the runs."""
@@ -155,6 +167,17 @@ class Judge:
             raise
         finally:
             self.beginning = False
+
+    def _serve_to_the_end(self, **_: Any) -> None:
+        """Let the arrivals of `-t` all come: its timer ran while the load was prepared.
+
+        A profile's clock waits for the preparation, and whoever stops by hand waits for nothing.
+        """
+        left, run = self._instruments.arriving.left, self.run
+        if run is None or run.interrupted or run.aborted or self._planner.shape is not None:
+            return
+        if 0 < left + LAST_S and left <= self._preparation:
+            gevent.sleep(left + LAST_S)
 
     def _stopping(self, **_: Any) -> None:
         if self.run is not None:

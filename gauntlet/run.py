@@ -47,7 +47,7 @@ from gauntlet.report.record import (
 )
 from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load
-from gauntlet.thresholds import Check, Threshold, evaluate
+from gauntlet.thresholds import Check, Threshold, broke_by_itself, evaluate
 from gauntlet.timeline import Timeline
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, judge, naming_servers
 from gauntlet.vitals import Following
@@ -92,9 +92,9 @@ class Run:
         self._curve = list(plan.profile.curve) if plan.profile else []
         self._following = Following(self._curve)
         self._windows = recorder.watcher = Windows(plan.rules, self._span)
-        self._aborted: tuple[Check, float] | None = None
-        self.terminated = False
-        """Whether SIGTERM ends it."""
+        self._aborted: tuple[Check, Abort] | None = None
+        self.interrupted = self.terminated = False
+        """Whether a signal ends it, and whether that is SIGTERM."""
         self.ended = False
         self._waits = True
         """Whether the load has yet to begin."""
@@ -109,6 +109,11 @@ class Run:
         self._watcher = gevent.spawn(self._watch)
         self._scraper = Scraper(plan.metrics, plan.rules)
         self._scraper.start()
+
+    @property
+    def aborted(self) -> bool:
+        """Whether a rule ends it that broke."""
+        return self._aborted is not None
 
     def start_clock(self) -> None:
         """The preparation is over and a profile's load begins; `-t` has counted from the start."""
@@ -196,9 +201,7 @@ class Run:
             cut=self._cut,
             patience=self._environment.stop_timeout,
             terminated=self.terminated,
-            aborted=Abort(self._aborted[0].threshold.text, self._aborted[1])
-            if self._aborted
-            else None,
+            aborted=self._aborted[1] if self._aborted else None,
             troubles=tuple(self._troubles()),
             lost_workers=self._ledger.losses if self._ledger and lasted else (),
             gaps=self._ledger.gaps if self._ledger and lasted else (),
@@ -218,6 +221,15 @@ class Run:
         if not (self._ledger and self._ledger.lost) and self._iterations.tally() is None:
             yield from self._following.findings()
 
+    def _steer(self, t: float) -> None:
+        """Tell where Locust's own ramp goes, where no other shape, arrival or count moves users."""
+        options, runner = self._environment.parsed_options, self._environment.runner
+        opened = self._arriving is not None and self._arriving.is_open
+        if self._environment.shape_class or opened or getattr(options, "iterations", None):
+            return
+        if runner is not None and options is not None and options.spawn_rate:
+            self._following.steer(t, runner.target_user_count, float(options.spawn_rate))
+
     def _abort_if_broken(self, t: float) -> None:
         """End the run where a rule is broken that may end it by now."""
         rules = [rule for rule in self.plan.rules if rule.abort is not None and t >= rule.abort]
@@ -225,7 +237,11 @@ class Run:
             return
         for check in evaluate(rules, self._recorder.series, self._figure):
             if check.value is not None and not check.held:
-                self._aborted = check, t
+                count = self._arrivals()
+                sure = not (count and count.dropped) or broke_by_itself(
+                    check.threshold, self._recorder.series
+                )
+                self._aborted = check, Abort(check.threshold.text, t, sure)
                 gevent.spawn(end_load, self._environment)
                 return
 
@@ -251,6 +267,7 @@ class Run:
                 moment = self.moment()
                 self._timeline.add(moment)
                 if self._lasted is None and not self._waits:
+                    self._steer(moment.t)
                     self._following.note(moment.t, moment.users)
                     self._windows.judge(self._counted_until)
                     self._abort_if_broken(moment.t)
@@ -340,7 +357,7 @@ class Run:
                 row["msg"]: row["count"] for row in list(runner.exceptions.values())[:TEXTS]
             },
             preflight=tuple(plan.preflight),
-            timeline=tuple(self._timeline.moments),
+            timeline=self._timeline.moments,
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
             arrivals=None if count is None else arrivals(count, final),

@@ -285,6 +285,22 @@ def holds(rule: Threshold, value: float) -> bool:
     return bool(_COMPARE[rule.op](value, rule.limit))
 
 
+def broke_by_itself(rule: Threshold, series: Mapping[Key, Series]) -> bool:
+    """Whether a rule that broke would have done so if no arrival had waited or been dropped.
+
+    Fewer arrivals than wanted spare the target; but they lower what a rule wants more of, and what
+    waits for a user makes response times longer. There the service times must be over the limit.
+    """
+    if rule.op.startswith(">") or rule.inner:
+        return False
+    if rule.kind != "time" or rule.metric.startswith("service_"):
+        return True
+    if rule.metric == "min":
+        return False
+    [check] = evaluate([replace(rule, metric=f"service_{rule.metric}", over=None)], series)
+    return check.value is not None and not check.held
+
+
 def _kind(metric: str) -> Kind:
     others: dict[str, Kind] = {
         "fail_ratio": "ratio",

@@ -8,7 +8,8 @@ about the target. The causes that this module weighs:
     the curve (`gauntlet.vitals`) · arrivals were dropped
 
 Too few requests for a percentile, and tasks that did not end when the load had, spoil a PASS alone:
-a limit that broke is broken. A run that ended itself because a rule broke is no run cut short.
+a limit that broke is broken. A run that ended itself because a rule broke is no run cut short, and
+arrivals that were dropped do not spoil it where the target broke the rule without their help.
 
 Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
 from being asked is in no figure, so it turns a PASS into a FAIL.
@@ -47,6 +48,8 @@ class Abort(NamedTuple):
 
     rule: str
     after: float
+    sure: bool = True
+    """Whether the target alone broke it, however many arrivals found no user."""
 
 
 @dataclass(frozen=True)
@@ -156,13 +159,18 @@ def _dropped(evidence: Evidence) -> list[str]:
     if count is None:
         return []
     reasons, whole = [], counted(count.scheduled, "arrival")
-    if count.dropped:
+    if count.dropped and not _surely_broken(evidence):
         remedy = "raise --max-users, add workers, or lower the rate"
         reasons.append(f"{count.dropped} of {whole} dropped: all users were busy; {remedy}")
     if count.missing and not _tolerated(evidence):
         remedy = "find out what ended them"
         reasons.append(f"{count.missing} of {whole} dropped: their workers were gone; {remedy}")
     return reasons
+
+
+def _surely_broken(evidence: Evidence) -> bool:
+    """Whether a rule ended the run that broke without dropped arrivals."""
+    return evidence.aborted is not None and evidence.aborted.sure
 
 
 def _tolerated(evidence: Evidence) -> bool:
@@ -181,6 +189,9 @@ def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
         after = format_duration(round(evidence.aborted.after))
         of = f" of {format_duration(evidence.planned)}" if evidence.planned else ""
         broken.append(f"aborted after {after}{of} by {evidence.aborted.rule}")
+        if evidence.arrivals is not None and evidence.arrivals.dropped:
+            whole = counted(evidence.arrivals.scheduled, "arrival")
+            broken.append(f"{evidence.arrivals.dropped} of {whole} dropped: all users were busy")
     raised = f"user code raised {counted(user_errors, 'exception')}, which no threshold judges"
     reasons = [*broken, raised] if user_errors else broken
     if reasons:

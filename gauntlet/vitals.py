@@ -3,10 +3,11 @@
 Each finding is a sentence with what to do about it, and spoils the measurement.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gauntlet.curves import Phase, arrivals_at, users_at
+from gauntlet.curves import Phase, Stretch, arrivals_at, users_at
 from gauntlet.units import format_duration
 
 HOT = 90.0
@@ -22,6 +23,8 @@ OFF_S = 10.0
 """How long users may be off the curve."""
 LAG_S = 6.0
 """How much later than wanted users come and are heard of: a tick, a report, a busy loop."""
+MOVES = 10
+"""Changes of the users wanted that are remembered: one comes a second at most."""
 
 
 @dataclass
@@ -99,10 +102,12 @@ class Vitals:
 
 
 class Following:
-    """Whether users follow the curve of a profile."""
+    """Whether users follow the curve of a profile, or else what Locust was told."""
 
     def __init__(self, curve: list[Phase]) -> None:
         self._curve = curve
+        self._moves: list[Stretch] = []
+        """Without a profile: how users are to move, the last of them for good."""
         self._since: float | None = None
         self._worst: tuple[float, int, int, float] | None = None
 
@@ -111,10 +116,17 @@ class Following:
         rate = arrivals_at(self._curve, t)
         return users_at(self._curve, t) if rate is None else rate
 
+    def steer(self, t: float, users: int, rate: float) -> None:
+        """Take note of the users that Locust goes towards, so many per second; no profile does."""
+        goal = self._moves[-1].goal if self._moves else None
+        if users != goal:
+            move = Stretch("", t, math.inf, self._users_at(t) or 0, users, rate)
+            self._moves = [*self._moves[1 - MOVES :], move]
+
     def note(self, t: float, users: int) -> None:
         """Take note of the users at a second of the run; an open phase wants no number of them."""
         opened = any(arrivals_at(self._curve, at) is not None for at in (t, max(t - LAG_S, 0.0)))
-        wanted = users_at(self._curve, t)
+        wanted = self._users_at(t)
         if opened or wanted is None or self._near(t, users):
             self._since = None
             return
@@ -123,10 +135,16 @@ class Following:
         if lasted > OFF_S and (self._worst is None or lasted > self._worst[0]):
             self._worst = lasted, users, wanted, self._since
 
+    def _users_at(self, t: float) -> int | None:
+        if self._curve:
+            return users_at(self._curve, t)
+        move = next((one for one in reversed(self._moves) if one.start <= t), None)
+        return None if move is None else round(move.users_at(t))
+
     def _near(self, t: float, users: int) -> bool:
         """Whether the curve wanted about as many at some moment of the last `LAG_S` seconds."""
         steps = range(int(LAG_S * 2) + 1)
-        recent = [users_at(self._curve, max(t - step / 2, 0.0)) or 0 for step in steps]
+        recent = [self._users_at(max(t - step / 2, 0.0)) or 0 for step in steps]
         low, high = min(recent), max(recent)
         return low - _room(low) <= users <= high + _room(high)
 

@@ -24,6 +24,7 @@ from gauntlet.measure import table
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Series
 from gauntlet.pool import Pool
+from tests.alone import alone
 
 DEADLINE_S = 60.0
 
@@ -296,25 +297,31 @@ def test_what_a_blocked_process_could_not_begin_is_dropped_when_the_load_ends(
     assert 140 <= count.dropped <= 100 * (lasted - 1.0) + 10
 
 
-def test_ten_minutes_of_arrivals_hold_no_more_memory_than_one(stage: Stage) -> None:
-    """Schedule, pool and recorder, given ten minutes at 20/s without the waiting."""
-    pool, schedule = stage.pool(), steady(20, None, "poisson", seed=1)
-    share, held, draws = Share(schedule, "me"), [], Random(1)
+def test_ten_minutes_of_arrivals_hold_no_more_memory_than_one() -> None:
+    found = alone(ten_minutes)
+    assert found["started"] == pytest.approx(6_000, rel=0.05)
+    assert found["held"][-1] - found["held"][0] < 100_000, found
+
+
+def ten_minutes() -> dict[str, Any]:
+    """Schedule, pool and recorder, given ten minutes at 10/s without the waiting."""
+    stage, schedule = Stage(Client), steady(10, None, "poisson", seed=1)
+    pool, share = stage.pool(), Share(schedule, "me")
+    held, draws = [], Random(1)
     share.follow([Turn(0.0, ("me",))])
     Client.gate.set()
     tracemalloc.start()
-    try:
-        for minute in range(1, 11):
-            while share.next is not None and share.next.due < 60 * minute:
-                pool.put(time.perf_counter())
-                share.take()
-                gevent.sleep(0)
-                stage.recorder._record("GET", "/a", draws.uniform(1, 1.1), 1, None, 0.0, {})
-            until(lambda: pool.started == stage.recorder.total().requests)
-            Client.begun.clear()
-            gc.collect()
-            held.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        tracemalloc.stop()
-    assert pool.started == pytest.approx(12_000, rel=0.05)
-    assert held[-1] - held[0] < 100_000, held
+    for minute in range(1, 11):
+        while share.next is not None and share.next.due < 60 * minute:
+            pool.put(time.perf_counter())
+            share.take()
+            gevent.sleep(0)
+            stage.recorder._record("GET", "/a", draws.uniform(1, 1.1), 1, None, 0.0, {})
+        until(lambda: pool.started == stage.recorder.total().requests)
+        Client.begun.clear()
+        pool.take_counts()  # how late they were is a matter of speed
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    stage.runner.quit()
+    return {"started": pool.started, "held": held}

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.thresholds import METRICS, Check, Threshold, evaluate, override, parse
+from gauntlet.thresholds import (
+    METRICS,
+    Check,
+    Threshold,
+    broke_by_itself,
+    evaluate,
+    override,
+    parse,
+)
 
 
 def series(*times_ms: float, failures: int = 0, every: float = 1.0) -> Series:
@@ -250,6 +258,26 @@ DURATION = 'a duration such as "30s" or "1m30s"'
 def test_what_is_no_rule_is_named(text: object, mistake: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(mistake)}$"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("rule", "late_ms", "by_itself"),
+    [
+        pytest.param("p99 < 2s over 10s", 500.0, True, id="its services were too slow as well"),
+        pytest.param("p99 < 2s over 10s", 2500.0, False, id="what waited for users was too slow"),
+        pytest.param("max < 2s", 500.0, True, id="the slowest service"),
+        pytest.param("service_p99 < 2s", 2500.0, True, id="a service time waits for nobody"),
+        pytest.param("fail_ratio < 1%", 2500.0, True, id="failures"),
+        pytest.param("rps > 50/s", 500.0, False, id="fewer arrivals than wanted lower a rate"),
+        pytest.param('recovers("p99 < 2s") < 5s', 500.0, False, id="a recovery"),
+    ],
+)
+def test_a_rule_broke_by_itself_where_no_waiting_for_users_can_have_broken_it(
+    rule: str, late_ms: float, by_itself: bool
+) -> None:
+    measured = Series()
+    measured.add_many([4000.0], [0.0], 0, [late_ms])
+    assert broke_by_itself(parse(rule), {HEALTH: measured}) is by_itself
 
 
 def test_a_rule_in_a_phase_reads_that_phase_alone() -> None:

@@ -41,4 +41,15 @@ def test_the_peak_outlasts_the_moment_that_had_it() -> None:
 def test_two_timelines_share_nothing() -> None:
     one, other = Timeline(), Timeline()
     one.add(Moment(t=0, users=0, requests=0, failures=0))
-    assert other.moments == []
+    assert other.moments == ()
+
+
+def test_a_moment_comes_back_as_it_was() -> None:
+    timeline = Timeline()
+    full = Moment(
+        t=0.125, users=3, requests=2**40, failures=1, wanted=7.5, waiting=4, dropped=2, cpu=99.5
+    )
+    bare = Moment(t=1.0, users=0, requests=0, failures=0)
+    timeline.add(full)
+    timeline.add(bare)
+    assert timeline.moments == (full, bare)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gauntlet.books import Count
 from gauntlet.exitcodes import ExitCode
 from gauntlet.thresholds import Check, parse
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, Verdict, judge, naming_servers
@@ -181,6 +182,31 @@ def few(rule: str, samples: int) -> Check:
             },
             invalid(LOST),
             id="a lost worker outranks an abort",
+        ),
+        pytest.param(
+            {
+                "checks": (BROKEN,),
+                "aborted": Abort("p99 < 2s", 10.2),
+                "arrivals": Count(scheduled=90, started=80, dropped=10),
+            },
+            failed(
+                TOO_SLOW,
+                "aborted after 10s of 30s by p99 < 2s",
+                "10 of 90 arrivals dropped: all users were busy",
+            ),
+            id="arrivals that an abort's own target made drop",
+        ),
+        pytest.param(
+            {
+                "checks": (BROKEN,),
+                "aborted": Abort("p99 < 2s", 10.2, sure=False),
+                "arrivals": Count(scheduled=90, started=80, dropped=10),
+            },
+            invalid(
+                "10 of 90 arrivals dropped: all users were busy; "
+                "raise --max-users, add workers, or lower the rate"
+            ),
+            id="arrivals whose waiting may have broken the rule outrank its abort",
         ),
         pytest.param({"checks": (few("p95 < 2s", 20),)}, PASS, id="just enough requests"),
         pytest.param(

@@ -1,5 +1,7 @@
 """What spoils a measurement from within: saturation, clocks that were set, users off the curve."""
 
+from collections.abc import Callable
+
 import pytest
 from locust import User
 from locust.env import Environment
@@ -144,7 +146,27 @@ def test_where_users_were_off_is_told() -> None:
     ]
 
 
-def test_without_a_profile_there_is_no_curve() -> None:
+@pytest.mark.parametrize(
+    ("users", "found"),
+    [
+        pytest.param(lambda t: min(10 * t, 50) if t < 30 else 60, False, id="as Locust was told"),
+        pytest.param(lambda t: min(5 * t, 50) if t < 30 else 60, False, id="a little late"),
+        pytest.param(lambda t: min(2 * t, 50) if t < 30 else 60, True, id="a ramp far too slow"),
+        pytest.param(lambda t: min(10 * t, 50), True, id="ten that somebody added never came"),
+    ],
+)
+def test_without_a_profile_the_curve_is_the_ramp_of_locust(
+    users: Callable[[int], int], found: bool
+) -> None:
+    following = Following([])
+    for t in range(60):
+        following.steer(float(t), 50 if t < 30 else 60, 10.0)
+        following.note(float(t), users(t))
+    assert bool([*following.findings()]) is found
+    assert following.wanted(30.0) is None  # a curve that the record tells is a profile's
+
+
+def test_without_a_profile_and_a_ramp_there_is_no_curve() -> None:
     following = Following([])
     following.note(5.0, 3)
     assert (following.wanted(5.0), [*following.findings()]) == (None, [])

@@ -141,6 +141,8 @@ class Recorder:
         """The phase that requests are recorded under: the one in which they end."""
         self.watcher: Watcher | None = None
         self._slices = Slices()
+        self._parts: dict[tuple[Key, int], Series] = {}
+        """On a worker, what ended in which second since the last report."""
         self.open_model = False
         """Whether requests of this run may count from before their start; set before the first."""
         self._environment = environment
@@ -151,12 +153,13 @@ class Recorder:
         events.reset_stats.add_listener(lambda **_: self.clear())
         events.spawning_complete.add_listener(self._reset_if_asked)
         events.worker_report.add_listener(self._absorb)
-        if isinstance(environment.runner, WorkerRunner):
+        self._reports = isinstance(environment.runner, WorkerRunner)
+        if self._reports:
             events.report_to_master.add_listener(self._hand_over)
 
     def clear(self) -> None:
         """Forget everything; a new run begins."""
-        self._series, self._pending = {}, {}
+        self._series, self._pending, self._parts = {}, {}, {}
         self._slices = Slices()
         self._known.clear()
         self._known_slices.clear()
@@ -240,7 +243,13 @@ class Recorder:
     def _add_slice(self, key: Key, second: int, part: Series) -> None:
         if self.watcher is not None:
             self.watcher.add(key, second, part)
-        self._slices.add(key, second, part)  # takes it over
+        key = key._replace(server="") if key.server else key
+        if not self._reports:
+            self._slices.add(key, second, part)  # takes it over
+        elif known := self._parts.get((key, second)):
+            known.merge(part)
+        else:
+            self._parts[key, second] = part
 
     def _begin(self, method: object, name: object, server: object) -> _Pending:
         """Where requests of these names are noted, names made texts; OTHER where it is full."""
@@ -276,12 +285,12 @@ class Recorder:
     def _hand_over(self, client_id: str, data: dict[str, Any]) -> None:
         data[FIELD] = [[*key, series.to_wire()] for key, series in self.series.items()]
         told: dict[Key, list[tuple[int, list[Any]]]] = {}
-        for key, at, one in self._slices.items():
+        for (key, at), one in self._parts.items():
             told.setdefault(key, []).append((at, one.to_wire()))
         data[SLICES] = [[*key, seconds] for key, seconds in told.items()]
         data[SLOWEST] = self.slowest.take()
         data[RUN] = self._run()
-        self._series, self._pending, self._slices = {}, {}, Slices()
+        self._series, self._pending, self._parts = {}, {}, {}
 
     def _absorb(self, client_id: str, data: dict[str, Any]) -> None:
         if data.get(RUN) != self._run():

@@ -356,7 +356,17 @@ def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:
         return
     get = own.get
     for slot, count in others.items():
-        own[slot] = get(slot, 0) + count
+        if known := get(slot):
+            if known + count:
+                own[slot] = known + count
+            else:
+                del own[slot]
+        else:
+            own[_shared.setdefault(slot, slot)] = count
+
+
+_shared: dict[Any, Any] = {}
+"""Steps of the grid and outcomes: a dozen histograms hold the same ones, and need one object."""
 
 
 _FIELDS = tuple(one.name for one in fields(Series))

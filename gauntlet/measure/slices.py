@@ -1,16 +1,23 @@
 """What every endpoint did second by second, in bounded memory.
 
-    (method, name, phase) x second in which a request ended  ->  a series
+    (method, name, phase) x second in which a request ended  ->  a cell
 
 The second is that of the Unix clock. A second may come in parts, from several workers and in
 several reports: adding them up is all there is to do. What is kept stays bounded however long the
 run is and whatever it asks for: beyond `MOST_COST` the steps of the response times get coarser
 (`COARSE_BITS`, 1.6 % to either side), then, as beyond `MOST_SECONDS`, slices twice as wide take in
 two neighbours each. Old slices move over a few at a time, so that no request waits for it.
+
+A slice of which no more is expected is packed: 24 bytes for each of its cells and 8 for each step
+of response times, where dictionaries take ten times as much.
 """
 
 import time
+from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from struct import Struct
 
 import numpy as np
 
@@ -20,68 +27,166 @@ MOST_SECONDS = 600
 """Different slices of time."""
 
 MOST_COST = 600_000
-"""Steps of response times in all slices together, and `SLICE_COST` for each slice: some 4 MB."""
+"""Steps of response times in all slices together, and `SLICE_COST` for each cell: 5 MB packed."""
 
 SLICE_COST = 12
 COARSE_BITS = 6
-MOVES = 20
-"""Old slices that move over with every new part."""
 
-Cell = tuple[Key, int]
+FRESH_S = 8
+"""The newest seconds, which are not packed: workers report every 3 s."""
+
+_HEAD = Struct("=IIIdI")
+"""Of a packed cell: number of its key, requests, failures, microseconds, steps."""
+
+
+@dataclass(slots=True)
+class Cell:
+    """What one endpoint did within a slice; `counts` are response times, as a series has them."""
+
+    requests: int
+    failures: int
+    total_us: float
+    counts: Counts
+
+    @property
+    def cost(self) -> int:
+        return len(self.counts) + SLICE_COST
+
+    def add(self, other: "Cell") -> None:
+        """Take in what the same endpoint did besides."""
+        self.requests += other.requests
+        self.failures += other.failures
+        self.total_us += other.total_us
+        for step, count in other.counts.items():
+            self.counts[step] = self.counts.get(step, 0) + count
+
+
+@dataclass(slots=True)
+class _Slice:
+    """A slice of time: `packed` is what was put away, `fresh` what came since."""
+
+    packed: bytes = b""
+    fresh: dict[Key, Cell] | None = None
+    cost: int = 0
 
 
 class Slices:
-    """Series by endpoint, phase and slice of time, `width` seconds wide."""
+    """Cells by endpoint, phase and slice of time, `width` seconds wide."""
 
     def __init__(self) -> None:
         self.width = 1
         self._coarse = False
-        self._cells: dict[Cell, Series] = {}
-        self._old: dict[Cell, Series] = {}
-        self._seconds: set[int] = set()
+        self._slices: dict[int, _Slice] = {}
+        """By the second that they begin at."""
+        self._old: dict[int, _Slice] = {}
+        """Those that are still to move."""
+        self._open: set[int] = set()
+        """Those that hold something fresh."""
+        self._keys: list[Key] = []
+        self._numbers: dict[Key, int] = {}
         self._cost = 0
 
     def add(self, key: Key, second: int, part: Series) -> None:
         """Take over what ended in a second; to bound the number of keys is the caller's part."""
-        self._put(key._replace(server="") if key.server else key, second, part)
-        self._move(MOVES)
-        if len(self._seconds) > MOST_SECONDS or self._cost > MOST_COST:
+        cell = Cell(part.requests, part.failures, part.total_us, part.counts)
+        self._put(key, second, cell)
+        self._put_away()
+        self._move(1)
+        if self._is_full:
             self._move(len(self._old))
-            if len(self._seconds) > MOST_SECONDS or self._cost > MOST_COST:
+            if self._is_full:
                 self._shrink()
 
-    def items(self) -> list[tuple[Key, int, Series]]:
-        """Every slice with the second that it begins at, in order of time."""
+    def items(self) -> Iterator[tuple[Key, int, Cell]]:
+        """Every cell with the second that its slice begins at, in order of time."""
         self._move(len(self._old))
-        found = [(key, second, series) for (key, second), series in self._cells.items()]
-        return sorted(found, key=lambda one: (one[1], one[0]))
+        for second in sorted(self._slices):
+            for key, cell in sorted(self._cells(self._slices[second]).items()):
+                yield key, second, cell
 
-    def _put(self, key: Key, second: int, part: Series) -> None:
+    @property
+    def _is_full(self) -> bool:
+        return len(self._slices) > MOST_SECONDS or self._cost > MOST_COST
+
+    def _put(self, key: Key, second: int, cell: Cell) -> None:
         second = second // self.width * self.width
-        cell = self._cells.get((key, second))
-        before = len(cell.counts) if cell else 0
-        if cell is None:
-            self._cells[key, second] = cell = part
-            self._seconds.add(second)
-            self._cost += SLICE_COST
-        else:
-            cell.merge(part)
         if self._coarse:
-            cell.counts, cell.moved = coarse(cell.counts), coarse(cell.moved)
-        self._cost += len(cell.counts) - before
+            cell.counts = coarse(cell.counts)
+        one = self._slices.setdefault(second, _Slice())
+        if one.fresh is None:
+            one.fresh = {}
+            self._open.add(second)
+        self._cost -= one.cost
+        known = one.fresh.get(key)
+        if known is None:
+            one.fresh[key] = cell
+            one.cost += cell.cost
+        else:
+            one.cost -= known.cost
+            known.add(cell)
+            one.cost += known.cost
+        self._cost += one.cost
+
+    def _put_away(self) -> None:
+        """Pack all but the newest of what is fresh, once it is twice as much as need be."""
+        kept = max(FRESH_S // self.width, 2)
+        if len(self._open) <= 2 * kept:
+            return
+        for second in sorted(self._open)[:-kept]:
+            one, cells = self._slices[second], self._cells(self._slices[second])
+            self._cost -= one.cost
+            one.packed, one.fresh = self._pack(cells), None
+            one.cost = sum(cell.cost for cell in cells.values())
+            self._cost += one.cost
+            self._open.discard(second)
+
+    def _cells(self, one: _Slice) -> dict[Key, Cell]:
+        """All that a slice holds."""
+        cells = self._unpack(one.packed)
+        for key, cell in (one.fresh or {}).items():
+            if key in cells:
+                cells[key].add(cell)
+            else:
+                cells[key] = cell
+        return cells
+
+    def _pack(self, cells: dict[Key, Cell]) -> bytes:
+        packed = []
+        for key, cell in cells.items():
+            if key not in self._numbers:
+                self._numbers[key] = len(self._keys)
+                self._keys.append(key)
+            told = self._numbers[key], cell.requests, cell.failures, cell.total_us
+            packed.append(_HEAD.pack(*told, len(cell.counts)))
+            packed.append(array("I", chain.from_iterable(cell.counts.items())).tobytes())
+        return b"".join(packed)
+
+    def _unpack(self, packed: bytes) -> dict[Key, Cell]:
+        cells, at, steps = {}, 0, array("I")
+        while at < len(packed):
+            number, requests, failures, total_us, length = _HEAD.unpack_from(packed, at)
+            at += _HEAD.size
+            end = at + 2 * steps.itemsize * length
+            steps = array("I", packed[at:end])
+            counts = dict(zip(steps[::2], steps[1::2], strict=True))
+            cells[self._keys[number]] = Cell(requests, failures, total_us, counts)
+            at = end
+        return cells
 
     def _move(self, most: int) -> None:
         for _ in range(min(most, len(self._old))):
-            (key, second), series = self._old.popitem()
-            self._put(key, second, series)
+            second, one = self._old.popitem()
+            for key, cell in self._cells(one).items():
+                self._put(key, second, cell)
+            self._put_away()
 
     def _shrink(self) -> None:
         """Begin to move everything into coarser steps, or where they are, into wider slices."""
         if self._coarse or self._cost <= MOST_COST:
             self.width *= 2
         self._coarse = self._coarse or self._cost > MOST_COST
-        self._old, self._cells = self._cells, {}
-        self._seconds, self._cost = set(), 0
+        self._old, self._slices = self._slices, {}
+        self._open, self._cost = set(), 0
 
 
 def by_second(

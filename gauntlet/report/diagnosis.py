@@ -1,20 +1,22 @@
 """What a run's figures say of its target, in words: throughput, failures, who was slow first. Pure.
 
-    throughput rose with the load: 10/s at 10 users, 96/s at 100 users
-    throughput was on a plateau from 50 users on: 52/s, then 54/s at 100 users
-    throughput fell beyond 50 users: 52/s, then 31/s at 100 users
-    failures 1-5%: 2.3% of all requests, first 41s into the run, most in spike (4.1%)
+    throughput rose with the load: 10/s at 10 users, 96/s at 100 users, in spike, 10s into the run
+    throughput was on a plateau from 50 users on, in ramp, 20s into the run: 52/s, then 54/s at …
+    throughput fell beyond 50 users, in ramp, 30s into the run: 52/s, then 31/s at 100 users
+    failures 1-5%: 2.3% of all requests, first in spike, 41s into the run, most in spike (4.1%)
     first over budget: POST /predict, p95 3.1s in 10s against p95 <= 2s, in spike, 24s into the run
 
 Throughput is that of requests that succeeded. The load is cut into four equal bands from 0 to its
 peak; a band counts with two seconds or more. Where throughput follows the last step by half of the
-load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell.
+load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell. The
+time is when the load was there first: at its most, where the plateau begins, beyond the best band.
 """
 
 import math
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,8 +35,13 @@ WINDOW_S = 10.0
 LEAST = 5
 """Requests in a window that can say that an endpoint is slow."""
 
-Band = tuple[float, float]
-"""Load and throughput, requests per second."""
+
+class Band(NamedTuple):
+    """Load, throughput in requests per second, and when the load was there first."""
+
+    load: float
+    rate: float
+    since: float
 
 
 def diagnose(record: RunRecord) -> tuple[str, ...]:
@@ -54,52 +61,56 @@ def _throughput(record: RunRecord) -> Iterator[str]:
     def at(load: float) -> str:
         return f"{load:.3g} arrivals/s" if by_rate else counted(round(load), "user")
 
-    if bands and not any(rate for _, rate in bands):
+    if bands and not any(band.rate for band in bands):
         yield "throughput was 0/s: no request succeeded"
         return
     if len(bands) < 2:
-        for load, rate in bands:
+        for load, rate, _ in bands:
             yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
         return
-    (first, low), (last, high) = bands[0], bands[-1]
-    best = max(bands, key=lambda band: band[1])
-    if high < FALLING * best[1]:
-        then = f"then {_rate(high)} at {at(last)}"
-        yield f"throughput fell beyond {at(best[0])}: {_rate(best[1])}, {then}"
+    (first, low, _), (last, high, reached) = bands[0], bands[-1]
+    best = max(bands, key=lambda band: band.rate)
+    then = f"then {_rate(high)} at {at(last)}"
+    if high < FALLING * best.rate:
+        when = _when(record, min(band.since for band in bands if band.load > best.load))
+        yield f"throughput fell beyond {at(best.load)}, {when}: {_rate(best.rate)}, {then}"
     elif _follows(*bands[-2:]) < RISING:
-        start = next(band for band in bands if band[1] >= FALLING * best[1])
+        start = next(band for band in bands if band.rate >= FALLING * best.rate)
         if start == bands[-1]:  # it grew, and by far less than the load
             start = bands[-2]
-        plateau = f"throughput was on a plateau from {at(start[0])} on"
-        yield f"{plateau}: {_rate(start[1])}, then {_rate(high)} at {at(last)}"
+        where = f"from {at(start.load)} on, {_when(record, start.since)}"
+        yield f"throughput was on a plateau {where}: {_rate(start.rate)}, {then}"
     else:
         rose = f"{_rate(low)} at {at(first)}, {_rate(high)} at {at(last)}"
-        yield f"throughput rose with the load: {rose}"
+        yield f"throughput rose with the load: {rose}, {_when(record, reached)}"
 
 
 def load_bands(
     timeline: Sequence[Moment], slices: Sequence[Slice], by_rate: bool = False
 ) -> list[Band]:
-    """Mean load and throughput of each band of the load, the lowest first.
+    """Each band of the load with its mean load and throughput, the lowest first.
 
     The load is that of the moments. Requests are those of the slices: a master's moments know of
     them a report later.
     """
     edges, made = _cumulative(slices)
     found: dict[int, list[tuple[float, float, float]]] = {}
+    since: dict[int, float] = {}
     spans = [(one, two, _load(one, two, by_rate)) for one, two in pairwise(timeline)]
     peak = max((load for *_, load in spans), default=0.0)
     for before, after, load in spans:
         if load > 0:
             band = math.ceil(BANDS * load / peak)
+            since.setdefault(band, before.t)
             low, high = np.interp([before.t, after.t], edges, made)
             found.setdefault(band, []).append((after.t - before.t, load, float(high - low)))
     bands = []
-    for _, moments in sorted(found.items()):
+    for band, moments in sorted(found.items()):
         seconds = sum(span for span, *_ in moments)
         if seconds >= LEAST_S:
             load = sum(span * load for span, load, _ in moments) / seconds
-            bands.append((load, sum(made for *_, made in moments) / seconds))
+            rate = sum(made for *_, made in moments) / seconds
+            bands.append(Band(load, rate, since[band]))
     return bands
 
 
@@ -124,13 +135,26 @@ def _cumulative(slices: Sequence[Slice]) -> tuple[list[float], list[float]]:
 
 def _follows(before: Band, after: Band) -> float:
     """How much of the load's growth the throughput made, 1.0 for all of it."""
-    if not before[1]:
+    if not before.rate:
         return 1.0
-    return (after[1] / before[1] - 1) / (after[0] / before[0] - 1)
+    return (after.rate / before.rate - 1) / (after.load / before.load - 1)
 
 
 def _rate(value: float) -> str:
     return f"{value:.3g}/s"
+
+
+def _when(record: RunRecord, t: float) -> str:
+    """A second of the run, and the phase that had begun by then or begins within it."""
+    begun: dict[str, float] = {}
+    for one in record.slices:
+        begun[one.phase] = min(one.t, begun.get(one.phase, math.inf))
+    known = [(start, phase) for phase, start in begun.items() if start < t + 1]
+    return _place(max(known, default=(t, ""))[1], t)
+
+
+def _place(phase: str, t: float) -> str:
+    return f"in {phase}, {_at(t)} into the run" if phase else f"{_at(t)} into the run"
 
 
 # -- failures ------------------------------------------------------------------------------------
@@ -142,9 +166,10 @@ def _failures(record: RunRecord) -> str:
         return "failures: none"
     band = next(name for limit, name in FAILURES if total.fail_ratio < limit or limit == 1.0)
     text = f"failures {band}: {total.fail_ratio:.2%} of all requests"
-    first = min((one.t for one in record.slices if one.failures), default=None)
+    failed = (one for one in record.slices if one.failures)
+    first = min(failed, key=lambda one: one.t, default=None)
     if first is not None:
-        text += f", first {_at(first)} into the run"
+        text += f", first {_place(first.phase, first.t)}"
     worst = max(record.phases, key=lambda phase: phase.fail_ratio, default=None)
     if worst is not None and len(record.phases) > 1:
         text += f", most in {worst.phase} ({worst.fail_ratio:.2%})"
@@ -164,9 +189,8 @@ def _first_over(record: RunRecord) -> Iterator[str]:
         yield "no endpoint went over its budget"
         return
     t, key, text = min(found)
-    where = f", in {key.phase}" if key.phase else ""
     name = key.name if key.name.startswith(f"{key.method} ") else f"{key.method} {key.name}"
-    yield f"first over budget: {name}, {text}{where}, {_at(t)} into the run"
+    yield f"first over budget: {name}, {text}, {_place(key.phase, t)}"
 
 
 def _is_budget(rule: Threshold) -> bool:

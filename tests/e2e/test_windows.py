@@ -148,7 +148,7 @@ def test_what_spoils_a_measurement_from_within_is_found_in_the_process_that_it_b
     labs: Labs,
 ) -> None:
     """A worker that is saturated and whose clock is set; users who end by themselves."""
-    hot, gone = labs("hot"), labs("gone")
+    hot, gone, bare = labs("hot"), labs("gone"), labs("bare")
     rules = ["fail_ratio <= 1%"]
     load = "--load-profile", hot.profile("long", "20s", thresholds=rules)
     [master, other] = hot.cluster(1, *load)
@@ -156,7 +156,9 @@ def test_what_spoils_a_measurement_from_within_is_found_in_the_process_that_it_b
     hot.locust("--worker", *where, file=hot.write("troubled.py", TROUBLED))
     gone.profile("long", "20s", users=6, thresholds=rules)
     gone.headless(*load, file=gone.write("leaving.py", LEAVING))
-    for lab in (hot, gone):
+    file = bare.write("leaving.py", LEAVING)
+    bare.headless("-u", "6", "-r", "6", "-t", "20s", file=file)
+    for lab in (hot, gone, bare):
         ended = lab.processes[0].end()
         assert (ended.code, lab.verdict) == (4, "INVALID"), ended
     saturated, clock = hot.record["outcome"]["reasons"]
@@ -164,6 +166,7 @@ def test_what_spoils_a_measurement_from_within_is_found_in_the_process_that_it_b
     assert clock.startswith(f"the clock of {saturated.partition(' was ')[0]} was set by 3")
     assert hot.record["health"]["cpu_max"] > 99
     assert 2.5 < hot.record["health"]["clock_drift"] < 3.5
-    [off] = gone.record["outcome"]["reasons"]
-    assert off.startswith("users were off the curve for ")
-    assert ": 3 where 6 were wanted; use more workers" in off
+    for lab in (gone, bare):
+        [off] = lab.record["outcome"]["reasons"]
+        assert off.startswith("users were off the curve for ")
+        assert ": 3 where 6 were wanted; use more workers" in off

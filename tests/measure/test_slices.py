@@ -1,7 +1,7 @@
 """Slices: every request in the second in which it ended, added up over workers, and bounded."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from random import Random
 from typing import Any
 
@@ -10,7 +10,7 @@ from locust.env import Environment
 
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.measure.slices import MOST_SECONDS, Slices, by_second, coarse
+from gauntlet.measure.slices import FRESH_S, MOST_SECONDS, Slices, by_second, coarse
 from tests.measure.test_merging import fleet, requests
 from tests.measure.test_recorder import Nobody, fire
 
@@ -110,9 +110,12 @@ def test_slices_hold_what_the_series_hold() -> None:
     recorder = Recorder(environment)
     for request in requests(500):
         fire(environment, **request)
-    whole = Series.merged(series for *_, series in recorder.slices.items())
+    counts: Counter[int] = Counter()
+    for *_, cell in recorder.slices.items():
+        counts.update(cell.counts)
+    failures = sum(cell.failures for *_, cell in recorder.slices.items())
     total = recorder.total()
-    assert (whole.counts, whole.failures) == (total.counts, total.failures)
+    assert (counts, failures) == (total.counts, total.failures)
 
 
 class Heard:
@@ -154,7 +157,7 @@ def test_a_long_run_has_wider_slices_and_the_same_sums() -> None:
     seconds = 5 * MOST_SECONDS
     for second in range(1000, 1000 + seconds):
         slices.add(A, second, one_request(5.0))
-    found = slices.items()
+    found = list(slices.items())
     assert slices.width == 8
     assert len(found) <= MOST_SECONDS
     assert sum(series.requests for *_, series in found) == seconds
@@ -167,7 +170,7 @@ def test_late_parts_are_added_to_wide_slices() -> None:
     for second in range(MOST_SECONDS + 1):
         slices.add(A, second, one_request(5.0))
     slices.add(A, 1, one_request(5.0))
-    assert slices.items()[0][2].requests == 3
+    assert next(slices.items())[2].requests == 3
 
 
 def test_many_different_times_get_coarser_steps_then_wider_slices(
@@ -182,7 +185,7 @@ def test_many_different_times_get_coarser_steps_then_wider_slices(
             part.add_many([random.lognormvariate(4, 1) for _ in range(100)], [0.0] * 100, 0)
             slices.add(Key("GET", f"/{name}"), second, part)
         steps.append(slices.width)
-    found = slices.items()
+    found = list(slices.items())
     cost = sum(len(series.counts) + 12 for *_, series in found)
     assert cost <= 60_000
     assert sum(sum(series.counts.values()) for *_, series in found) == 100_000
@@ -197,3 +200,30 @@ def test_a_coarse_step_is_at_most_two_percent_off_and_stays_where_it_is() -> Non
         [step] = coarse({us: 1})
         assert abs(step - us) <= 0.016 * us + 1e-9
         assert coarse({step: 1}) == {step: 1}
+
+
+def test_what_comes_late_into_a_slice_that_is_packed_is_not_lost() -> None:
+    slices, other = Slices(), A._replace(name="/b")
+    for second in range(100):
+        slices.add(A, second, one_request(5.0))
+    for key, ms in ((A, 5.0), (A, 7.0), (other, 5.0)):
+        slices.add(key, 3, one_request(ms))
+    for second in range(100, 200):
+        slices.add(A, second, one_request(5.0))
+    found = {(key.name, second): cell for key, second, cell in slices.items()}
+    assert len(found) == 201
+    assert (found["/a", 3].counts, found["/a", 3].total_us) == ({5000: 2, 7000: 1}, 17_000.0)
+    assert found["/b", 3].requests == 1
+
+
+def test_slices_that_are_over_are_packed() -> None:
+    slices, random, steps = Slices(), Random(7), 0
+    for second in range(300):
+        for name in ("/a", "/b", "/c", "/d"):
+            part = Series()
+            part.add_many([random.lognormvariate(4, 1) for _ in range(12)], [0.0] * 12, 0)
+            slices.add(Key("GET", name), second, part)
+            steps += len(part.counts)
+    loose = [one for one in slices._slices.values() if one.fresh is not None]
+    assert len(loose) <= 2 * FRESH_S
+    assert sum(len(one.packed) for one in slices._slices.values()) <= 8 * steps + 24 * 4 * 300

@@ -38,22 +38,24 @@ def ended(*steps: Step, wide: int = 1) -> tuple[Slice, ...]:
     [
         pytest.param(
             [(10, 10, 20), (10, 100, 190)],
-            "throughput rose with the load: 20/s at 10 users, 190/s at 100 users",
+            "throughput rose with the load: 20/s at 10 users, 190/s at 100 users, 10s into the run",
             id="nearly as much as the users",
         ),
         pytest.param(
             [(10, 25, 50), (10, 50, 100), (10, 75, 106), (10, 100, 104)],
-            "throughput was on a plateau from 50 users on: 100/s, then 104/s at 100 users",
+            "throughput was on a plateau from 50 users on, 10s into the run: 100/s, "
+            "then 104/s at 100 users",
             id="no more from half of the users on",
         ),
         pytest.param(
             [(10, 10, 20), (10, 100, 26)],
-            "throughput was on a plateau from 10 users on: 20/s, then 26/s at 100 users",
+            "throughput was on a plateau from 10 users on, 0s into the run: 20/s, "
+            "then 26/s at 100 users",
             id="a little more for ten times the users",
         ),
         pytest.param(
             [(10, 25, 50), (10, 50, 90), (10, 100, 60)],
-            "throughput fell beyond 50 users: 90/s, then 60/s at 100 users",
+            "throughput fell beyond 50 users, 20s into the run: 90/s, then 60/s at 100 users",
             id="less with more users",
         ),
         pytest.param(
@@ -68,7 +70,7 @@ def ended(*steps: Step, wide: int = 1) -> tuple[Slice, ...]:
         ),
         pytest.param(
             [(10, 10, 20), (10, 100, 150), (10, 10, 20)],
-            "throughput rose with the load: 20/s at 10 users, 150/s at 100 users",
+            "throughput rose with the load: 20/s at 10 users, 150/s at 100 users, 10s into the run",
             id="a spike: the time before and after is one load",
         ),
     ],
@@ -88,17 +90,37 @@ def test_failed_requests_are_no_throughput(make_record: MakeRecord) -> None:
     failed = [one.model_copy(update={"failures": 9}) for one in ended(*steps) if one.t >= 10]
     slices = (*ended(steps[0]), *failed)
     record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps), slices=slices)
-    plateau = "throughput was on a plateau from 10 users on: 20/s, then 22/s at 100 users"
-    assert diagnose(record)[0] == plateau
+    plateau = "throughput was on a plateau from 10 users on, 0s into the run: 20/s, "
+    assert diagnose(record)[0] == f"{plateau}then 22/s at 100 users"
     every = tuple(one.model_copy(update={"failures": one.requests}) for one in slices)
     record = make_record({("GET", "/a"): [-10]}, timeline=timeline(*steps), slices=every)
     assert diagnose(record)[0] == "throughput was 0/s: no request succeeded"
 
 
-def test_bands_hold_mean_load_and_throughput() -> None:
+@pytest.mark.parametrize(
+    ("rates", "sentence"),
+    [
+        pytest.param((20, 190), "at 100 users, in spike, 10s into the run", id="it rose"),
+        pytest.param((20, 22), "from 10 users on, in ramp, 0s into the run:", id="it did not"),
+        pytest.param((20, 10), "beyond 10 users, in spike, 10s into the run:", id="it fell"),
+    ],
+)
+def test_throughput_is_told_with_the_phase_and_the_time(
+    make_record: MakeRecord, rates: tuple[int, int], sentence: str
+) -> None:
+    steps = (10, 10, rates[0]), (10, 100, rates[1])
+    slices = [
+        one.model_copy(update={"phase": "ramp" if one.t < 10 else "spike", "t": one.t + 0.3})
+        for one in ended(*steps)
+    ]
+    record = make_record({("GET", "/a"): [10]}, timeline=timeline(*steps), slices=slices)
+    assert sentence in diagnose(record)[0]
+
+
+def test_bands_hold_mean_load_and_throughput_and_begin() -> None:
     steps = (4, 10, 20), (2, 40, 50), (2, 36, 30)
-    assert load_bands(timeline(*steps), ended(*steps)) == [(10, 20), (38, 40)]
-    assert load_bands(timeline(*steps), ended(*steps, wide=2)) == [(10, 20), (38, 40)]
+    assert load_bands(timeline(*steps), ended(*steps)) == [(10, 20, 0), (38, 40, 4)]
+    assert load_bands(timeline(*steps), ended(*steps, wide=2)) == [(10, 20, 0), (38, 40, 4)]
 
 
 def test_closed_phases_are_no_rate_of_arrivals() -> None:
@@ -106,7 +128,7 @@ def test_closed_phases_are_no_rate_of_arrivals() -> None:
     moments = [
         one.model_copy(update={"wanted": 50.0 if one.t > 4 else None}) for one in timeline(*steps)
     ]
-    assert load_bands(moments, ended(*steps), by_rate=True) == [(50, 50)]
+    assert load_bands(moments, ended(*steps), by_rate=True) == [(50, 50, 5)]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +205,8 @@ def test_phase_and_time_of_the_first_over_budget_and_of_failures_are_told(
     rules = ["rps > 1", 'p95("/b") < 2s', 'recovers("p95 < 2s") < 30s']
     record = make_record(measured, rules, slices=slices)
     assert diagnose(record)[-2:] == (
-        "failures 1-5%: 2.50% of all requests, first 16s into the run, most in spike (5.00%)",
+        "failures 1-5%: 2.50% of all requests, first in spike, 16s into the run, "
+        "most in spike (5.00%)",
         'first over budget: GET /b, p95 3s in 10s against p95("/b") < 2s, in spike, '
         "13s into the run",
     )
