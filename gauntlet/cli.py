@@ -144,7 +144,7 @@ def run(
     sys.stdout.flush()
     if full:
         context.exit(image_commands.run_fully(command))
-    os.execv(sys.executable, [sys.executable, "-m", *command])
+    os.execv(sys.executable, [sys.executable, "-m", "gauntlet.start", *command])
 
 
 @gauntlet.command(
