@@ -16,7 +16,14 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class Group(click.Group):
-    """Names the nearest command where there is none of that name."""
+    """Names the nearest command where there is none of that name; tells whole sentences of each."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, each with its first sentence, which click would cut short."""
+        known = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, one.get_short_help_str(1000)) for name, one in known.items() if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0] if args else ""

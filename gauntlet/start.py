@@ -1,7 +1,7 @@
 """Locust, as our commands start it: `python -m gauntlet.start locust -f …`.
 
-It is the `locust` command to the letter, but `python -m locust` would call itself `__main__.py`, and
-print a traceback where Ctrl-C comes while it still reads its modules.
+It is the `locust` command to the letter, but `python -m locust` would call itself `__main__.py`,
+and print a traceback where Ctrl-C comes while it still reads its modules.
 """
 
 import sys

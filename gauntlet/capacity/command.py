@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import config, scaffold, thresholds
+from gauntlet import completing, config, scaffold, thresholds
 from gauntlet.addresses import check_form, joined
 from gauntlet.capacity.result import Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
@@ -40,7 +40,7 @@ PAUSE_S = 2.0
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 )
-@click.argument("system")
+@click.argument("system", shell_complete=completing.systems)
 @click.option(
     "--threshold",
     "rules",
@@ -70,7 +70,13 @@ PAUSE_S = 2.0
     metavar="COUNT",
     help="How often the load found must hold. Default: 3.",
 )
-@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
+@click.option(
+    "-e",
+    "--env",
+    metavar="NAME",
+    shell_complete=completing.environments,
+    help="Environment to test. Default: embedded.",
+)
 @click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
 @click.option(
     "--results-dir", metavar="FOLDER", default="results", help="Where the folder is made."

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from gauntlet import __version__, config, scaffold
+from gauntlet import __version__, completing, config, scaffold
 from gauntlet.addresses import check_address
 from gauntlet.errors import UsageError, gathering
 from gauntlet.models import EMBEDDED
@@ -31,9 +31,21 @@ COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
 
 
 @click.command()
-@click.argument("profiles", nargs=-1, metavar="[PROFILE…]")
-@click.option("--system", "name", metavar="SYSTEM", help="What to test.")
-@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE…]", shell_complete=completing.profiles)
+@click.option(
+    "--system",
+    "name",
+    metavar="SYSTEM",
+    shell_complete=completing.systems,
+    help="What to test.",
+)
+@click.option(
+    "-e",
+    "--env",
+    metavar="NAME",
+    shell_complete=completing.environments,
+    help="Environment to test. Default: embedded.",
+)
 @click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
 @click.option("--scale", metavar="FACTOR", help="Shorten all durations: 0.1 makes them a tenth.")
 @click.option(

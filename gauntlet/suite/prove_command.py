@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gauntlet import config
+from gauntlet import completing, config
 from gauntlet.errors import UsageError, gathering
 from gauntlet.exitcodes import ExitCode
 from gauntlet.options import parse_scale
@@ -28,8 +28,15 @@ _MARKS = {"green": "✓", "red": "✗", "none": "·"}
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[SYSTEM…]")
-@click.option("-p", "--profile", default="smoke", show_default=True, help="Whose thresholds.")
+@click.argument("names", nargs=-1, metavar="[SYSTEM…]", shell_complete=completing.systems)
+@click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    default="smoke",
+    shell_complete=completing.profiles,
+    help="Whose thresholds. Default: smoke.",
+)
 @click.option(
     "--scale",
     metavar="FACTOR",
