@@ -18,7 +18,7 @@ from rich.table import Table
 
 from gauntlet import completing, config, scaffold, thresholds
 from gauntlet.addresses import check_form, joined
-from gauntlet.capacity.result import Capacity, Step, lines, shown, summary
+from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
 from gauntlet.capacity.steps import Interrupted, Plan, run
 from gauntlet.commands import INTERRUPTED
@@ -30,6 +30,7 @@ from gauntlet.report import files
 from gauntlet.systems import System
 from gauntlet.systems import system as find_system
 from gauntlet.targets._options import duration_option
+from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration, parse_number, parse_ratio
 
@@ -106,7 +107,7 @@ def capacity(
     handed on to locust as they are.
     """
     chosen, users = find_system(system), by == "users"
-    parsed, bounds, expected = _read(rules, users, step_s, numbers)
+    parsed, bounds, expected = _read(rules, users, settle_s, step_s, numbers)
     if url is not None:
         check_form(url, chosen, "--url")
     if env is not None:
@@ -146,7 +147,11 @@ def _code(outcome: Capacity) -> int:
 
 
 def _read(
-    rules: Sequence[str], users: bool, step_s: float, numbers: dict[str, str | int | None]
+    rules: Sequence[str],
+    users: bool,
+    settle_s: float,
+    step_s: float,
+    numbers: dict[str, str | int | None],
 ) -> tuple[list[Threshold], Bounds, float | None]:
     """Rules, bounds and the expected load; UsageError with a line per mistake."""
     mistakes: list[str] = []
@@ -158,6 +163,12 @@ def _read(
             mistakes.append(f"--threshold: {error}")
     if not rules:
         mistakes.append("capacity: expected at least one --threshold RULE, got none")
+    known = [name for name, lasts in ((SETTLE, settle_s), (MEASURE, step_s)) if lasts]
+    for phase in dict.fromkeys(rule.phase for rule in parsed if rule.phase not in (None, *known)):
+        mistakes.append(
+            f"--threshold: expected a phase ({', '.join(known)}) behind in, got {phase!r}"
+            f"{nearest(str(phase), known)}"
+        )
     if step_s < 1:
         mistakes.append(f"--step: expected at least 1s, got {format_duration(step_s)}")
     start, most, expected = (
