@@ -5,6 +5,7 @@ import sys
 from typing import Any, NoReturn
 
 import click
+from rich.console import Console
 
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
@@ -13,6 +14,14 @@ from gauntlet.text import nearest
 _SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
 _NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+_COLUMNS = 140
+
+
+def figures_console() -> Console:
+    """Standard output for tables; a narrow terminal wraps their lines rather than lose figures."""
+    return Console(highlight=False, width=max(Console().width, _COLUMNS))
 
 
 class Group(click.Group):

@@ -7,6 +7,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from gauntlet import cli
+from gauntlet.commands import figures_console
 
 LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
 
@@ -94,3 +95,11 @@ def test_the_shell_completes_names(typed: str, begun: str, proposed: list[str]) 
     shell = ShellComplete(cli.gauntlet, {}, "gauntlet", "_GAUNTLET_COMPLETE")
     found = shell.get_completions(typed.split(), begun)
     assert [one.value for one in found] == proposed
+
+
+@pytest.mark.parametrize(("columns", "width"), [(60, 140), (200, 200)])
+def test_a_narrow_terminal_loses_no_figures(
+    columns: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert figures_console().width == width

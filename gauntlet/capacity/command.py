@@ -5,7 +5,6 @@ target. After every step the table in the search's folder is written anew.
 """
 
 import csv
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from gauntlet.addresses import check_form, joined
 from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
 from gauntlet.capacity.steps import Interrupted, Plan, run
-from gauntlet.commands import INTERRUPTED
+from gauntlet.commands import INTERRUPTED, figures_console
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
@@ -132,7 +131,7 @@ def capacity(
     if as_json:
         click.echo(outcome.model_dump_json())
     else:
-        _print(outcome, Console(highlight=False, width=None if sys.stdout.isatty() else 120))
+        _print(outcome, figures_console())
         click.echo(f"Results: {folder}")
     context.exit(_code(outcome))
 

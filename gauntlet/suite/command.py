@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from gauntlet import __version__, completing, config, scaffold
 from gauntlet.addresses import check_address
+from gauntlet.commands import figures_console
 from gauntlet.errors import UsageError, gathering
 from gauntlet.models import EMBEDDED
 from gauntlet.options import parse_scale
@@ -26,7 +26,6 @@ from gauntlet.systems import system as find_system
 from gauntlet.text import counted
 from gauntlet.units import format_duration, parse_duration
 
-_WIDTH = 140
 COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
 
 
@@ -101,7 +100,7 @@ def suite(
             told.plan()
             state = _go_on(state, folder, allow_protected, told, stack)
     report.write(state, folder)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = figures_console()
     report.table(state, console)
     click.echo(f"Results: {folder}")
     context.exit(state.exit_code)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gauntlet import completing, config
+from gauntlet.commands import figures_console
 from gauntlet.errors import UsageError, gathering
 from gauntlet.exitcodes import ExitCode
 from gauntlet.options import parse_scale
@@ -23,7 +23,6 @@ from gauntlet.systems import SYSTEMS
 from gauntlet.systems import system as find_system
 from gauntlet.text import counted
 
-_WIDTH = 140
 _MARKS = {"green": "✓", "red": "✗", "none": "·"}
 
 
@@ -87,12 +86,8 @@ def prove(
     if as_json:
         click.echo(json.dumps({"systems": [_told(one) for one in found], "mistakes": lines}))
     else:
-        _print(found, lines, Console(highlight=False, width=_width()))
+        _print(found, lines, figures_console())
     context.exit(int(ExitCode.THRESHOLD if lines else ExitCode.PASS))
-
-
-def _width() -> int | None:
-    return None if sys.stdout.isatty() else _WIDTH
 
 
 def _told(found: Matrix) -> dict[str, Any]:
