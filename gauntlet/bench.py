@@ -64,7 +64,8 @@ def run(line: Sequence[str], variables: Mapping[str, str] | None = None) -> Ran:
     """
     with _handed_on() as hand:
         process = subprocess.Popen(
-            [sys.executable, "-m", *line, "--skip-log-setup"],  # warnings only, and no tables
+            # Warnings only, and no tables.
+            [sys.executable, "-m", "gauntlet.start", *line, "--skip-log-setup"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -122,8 +123,8 @@ def table(record: RunRecord, console: Console) -> None:
     console.print(f"Target: {record.target}")
     console.print(
         f"{total.requests} requests, {total.requests - total.failures} successful "
-        f"({(1 - total.fail_ratio) * 100:.2f}%), {record.duration:.2f} s, "
-        f"{total.rps:.2f} requests/second"
+        f"({(1 - total.fail_ratio) * 100:.2f}%), {record.duration:.2f} s in all, "
+        f"{total.rps:.2f} requests/second from the first to the last"
     )
     grid = Table(box=None, pad_edge=False)
     grid.add_column("endpoint (times in ms)", no_wrap=True)

@@ -29,7 +29,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import __version__, config, curves, image_commands, scaffold
+from gauntlet import __version__, completing, config, curves, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.capacity.command import capacity
@@ -53,7 +53,15 @@ _HAS_USER = re.compile(r"://[^/]*@")
 """In an address: a user, perhaps with a password."""
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"""\b
+    SYSTEM  {", ".join(SYSTEMS)}
+    Begin   gauntlet run predict --profile smoke
+    Tab     eval "$(_GAUNTLET_COMPLETE=bash_source gauntlet)"
+    """,
+)
 @click.version_option(__version__, "-V", "--version", prog_name="gauntlet")
 def gauntlet() -> None:
     """Load-test five kinds of system on Locust, with verdicts one can defend."""
@@ -80,9 +88,21 @@ for _command in (
 @gauntlet.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 )
-@click.argument("system")
-@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
-@click.option("-p", "--profile", metavar="NAME", help="Load profile, such as smoke or spike.")
+@click.argument("system", shell_complete=completing.systems)
+@click.option(
+    "-e",
+    "--env",
+    metavar="NAME",
+    shell_complete=completing.environments,
+    help="Environment to test. Default: embedded.",
+)
+@click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    shell_complete=completing.profiles,
+    help="Load profile, such as smoke or spike.",
+)
 @click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
 @click.option(
     "-m",
@@ -144,27 +164,41 @@ def run(
     sys.stdout.flush()
     if full:
         context.exit(image_commands.run_fully(command))
-    os.execv(sys.executable, [sys.executable, "-m", *command])
+    os.execv(sys.executable, [sys.executable, "-m", "gauntlet.start", *command])
 
 
 @gauntlet.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 )
-@click.argument("system")
+@click.argument("system", shell_complete=completing.systems)
 @click.option(
     "-c",
     "--concurrent",
+    metavar="N",
     type=click.IntRange(1),
     help="Users at once. Default: the profile's, else 10.",
 )
 @click.option(
     "-n",
     "--requests",
+    metavar="N",
     type=click.IntRange(1),
     help="Iterations in all. Default: ten per user of the profile, else 100.",
 )
-@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
-@click.option("-p", "--profile", metavar="NAME", help="Whose users and thresholds to take.")
+@click.option(
+    "-e",
+    "--env",
+    metavar="NAME",
+    shell_complete=completing.environments,
+    help="Environment to test. Default: embedded.",
+)
+@click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    shell_complete=completing.profiles,
+    help="Whose users and thresholds to take.",
+)
 @click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run record, not the table.")
 @click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)

@@ -5,6 +5,7 @@ import sys
 from typing import Any, NoReturn
 
 import click
+from rich.console import Console
 
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
@@ -15,8 +16,23 @@ _NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
+_COLUMNS = 140
+
+
+def figures_console() -> Console:
+    """Standard output for tables; a narrow terminal wraps their lines rather than lose figures."""
+    return Console(highlight=False, width=max(Console().width, _COLUMNS))
+
+
 class Group(click.Group):
-    """Names the nearest command where there is none of that name."""
+    """Names the nearest command where there is none of that name; tells whole sentences of each."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, each with its first sentence, which click would cut short."""
+        known = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, one.get_short_help_str(1000)) for name, one in known.items() if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0] if args else ""

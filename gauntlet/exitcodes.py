@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
     """A worker's: its master was not heard for a minute, so nobody has its last figures."""
 
     INTERRUPTED = 130
-    """A worker's: it was ended by Ctrl-C."""
+    """Ctrl-C before a run had anything to tell; a worker that was ended by it."""
 
     TERMINATED = 143
     """SIGTERM ended a worker, or a master whose run had no planned end and passed so far; so that

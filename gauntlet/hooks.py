@@ -10,6 +10,7 @@ would only be logged, and the load would run.
 """
 
 import random
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -80,6 +81,23 @@ def _end_forks() -> None:
                 child.kill()
 
 
+def _check_page(environment: Environment) -> None:
+    """UsageError where Locust's page cannot be served; Locust would say so in two tracebacks."""
+    if (page := environment.web_ui) is None:
+        return
+    family = socket.AF_INET6 if ":" in page.host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((page.host, page.port))
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(
+                "--web-host, --web-port: expected a free address of this machine, "
+                f"got '{page.host}:{page.port}' ({why})"
+            ) from error
+
+
 def _look_at_the_clock() -> None:
     """After long work: gevent's timers, Locust's for `-t` too, count from its last look."""
     gevent.get_hub().loop.update_now()
@@ -124,6 +142,7 @@ class Suite:
             # Not from one: a worker that another master started has that master's numbers.
             setattr(self._parsed, RUN, random.getrandbits(48))
             try:
+                _check_page(environment)
                 self._judge = Judge(environment, self._worker, self._instruments)
             except GauntletError as error:
                 if self._parsed.processes:

@@ -1,4 +1,4 @@
-"""Runs a module as `python -m` does, and ends it by SIGTERM when standard input ends.
+"""Runs Locust, and ends it by SIGTERM when standard input ends.
 
     python -m gauntlet.leash locust -f locustfiles/predict_mix.py --headless --load-profile smoke
 
@@ -8,20 +8,19 @@ with it, and the run still ends with its verdict and its reports.
 
 import _thread
 import os
-import runpy
 import signal
-import sys
+
+from gauntlet import start
 
 
 def main() -> None:
-    """Run the module that the command line names."""
+    """Run the command whose words follow."""
     # No thread that `threading` knows: gevent would wait for it when it makes threads its own.
     _thread.start_new_thread(_watch, (os.dup(0),))
     nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)  # the module finds no input there
+    os.dup2(nothing, 0)  # Locust finds no input there
     os.close(nothing)
-    del sys.argv[0]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    start.locust()
 
 
 def _watch(source: int) -> None:

@@ -244,6 +244,8 @@ def read(options: Namespace) -> Options:
         mistakes.append(
             f"--preflight: expected one of {expected}, got {mode!r}{nearest(mode, PREFLIGHT)}"
         )
+    if (options.num_users or 0) < 0:  # Locust takes it, and trips over it while it spawns
+        mistakes.append(f"--users: expected 0 or more, got {options.num_users}")
     seed = _whole("--seed", options.seed, 0, mistakes)
     total = _whole("--total-iterations", options.total_iterations, 1, mistakes)
     checks = _checks(options, mistakes)

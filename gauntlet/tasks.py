@@ -187,6 +187,8 @@ def _told(stop: Callable[..., bool]) -> Callable[..., bool]:
 
     Locust kills it, and the kill comes a moment later. If its pause ends in that moment, it begins
     a task, and the kill cuts a request that the target has seen. A user who knows does not begin.
+    One that was told already, such as by the end of a phase just before that of the run, needs no
+    second word; Locust would raise.
     """
 
     @wraps(stop)
@@ -195,6 +197,8 @@ def _told(stop: Callable[..., bool]) -> Callable[..., bool]:
             self._state = LOCUST_STATE_STOPPING
             self.__dict__[OUT] = True
             return stop(self, force=True)
+        if not force and self._state == LOCUST_STATE_STOPPING:
+            return False
         return stop(self, force=force)
 
     told._gauntlet = True  # type: ignore[attr-defined]

@@ -3,8 +3,11 @@
 import re
 
 import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 
 from gauntlet import cli
+from gauntlet.commands import figures_console
 
 LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
 
@@ -68,3 +71,35 @@ def test_a_mistake_says_what_was_expected_and_what_was_got(
     said = capsys.readouterr()
     assert (ended.value.code, said.out, said.err) == (2, "", line + "\n")
     assert LINE.fullmatch(line)
+
+
+@pytest.mark.parametrize("group", ["", "target", "matrix", "file-server", "k8s"])
+def test_help_tells_whole_sentences_of_each_command(group: str) -> None:
+    told = CliRunner().invoke(cli.gauntlet, [*group.split(), "--help"]).output
+    assert "Commands:" in told
+    assert "..." not in told.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "begun", "proposed"),
+    [
+        pytest.param("run", "pre", ["predict"], id="a system"),
+        pytest.param("run walrus --profile", "qui", ["quick"], id="a profile for any system"),
+        pytest.param("run chater --profile", "norm", ["normal"], id="a profile of that system"),
+        pytest.param("suite --system chater", "norm", ["normal"], id="a step of a suite"),
+        pytest.param("run nothing --profile", "norm", [], id="nothing for an unknown system"),
+        pytest.param("capacity predict --env", "prod", ["production"], id="an environment"),
+    ],
+)
+def test_the_shell_completes_names(typed: str, begun: str, proposed: list[str]) -> None:
+    shell = ShellComplete(cli.gauntlet, {}, "gauntlet", "_GAUNTLET_COMPLETE")
+    found = shell.get_completions(typed.split(), begun)
+    assert [one.value for one in found] == proposed
+
+
+@pytest.mark.parametrize(("columns", "width"), [(60, 140), (200, 200)])
+def test_a_narrow_terminal_loses_no_figures(
+    columns: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert figures_console().width == width

@@ -197,6 +197,7 @@ WAIT = '--wait: expected an interval such as "0.1s-0.5s"'
         ),
         pytest.param(["--seed", "ten"], [f"{SEED}, got 'ten'"], id="a seed in words"),
         pytest.param(["--seed", "1.5"], [f"{SEED}, got '1.5'"], id="a broken seed"),
+        pytest.param(["-u", "-1"], ["--users: expected 0 or more, got -1"], id="less than no user"),
         pytest.param(["--seed=-1"], [f"{SEED}, got '-1'"], id="a negative seed"),
         pytest.param(["--seed", str(2**63)], [f"{SEED}, got '{2**63}'"], id="a seed too great"),
         pytest.param(["--seed", "²"], [f"{SEED}, got '²'"], id="a seed in another script"),

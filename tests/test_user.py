@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 from locust import TaskSet, User, constant, tag, task
 from locust.env import Environment
+from locust.user.task import LOCUST_STATE_STOPPING
 
+from gauntlet import tasks
 from gauntlet.models import Interval
 from gauntlet.user import SuiteUser, concrete_users, tags_of, tasks_of, wait, weigh
 
@@ -186,3 +188,11 @@ def test_a_user_of_the_suite_needs_nothing_of_its_own() -> None:
     Plain.configure(None)
     preflight: Iterator[str] = Plain.preflight("http://localhost", set())
     assert list(preflight) == []
+
+
+def test_a_user_may_be_told_to_stop_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the end of a phase, and by that of the run a moment later; Locust alone raises."""
+    monkeypatch.setattr(User, "stop", tasks._told(User.stop))
+    user = User(Environment())
+    user._state = LOCUST_STATE_STOPPING
+    assert user.stop() is False

@@ -5,7 +5,6 @@ target. After every step the table in the search's folder is written anew.
 """
 
 import csv
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import config, scaffold, thresholds
+from gauntlet import completing, config, scaffold, thresholds
 from gauntlet.addresses import check_form, joined
-from gauntlet.capacity.result import Capacity, Step, lines, shown, summary
+from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
 from gauntlet.capacity.steps import Interrupted, Plan, run
-from gauntlet.commands import INTERRUPTED
+from gauntlet.commands import INTERRUPTED, figures_console
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
@@ -30,6 +29,7 @@ from gauntlet.report import files
 from gauntlet.systems import System
 from gauntlet.systems import system as find_system
 from gauntlet.targets._options import duration_option
+from gauntlet.text import nearest
 from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration, parse_number, parse_ratio
 
@@ -40,7 +40,7 @@ PAUSE_S = 2.0
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 )
-@click.argument("system")
+@click.argument("system", shell_complete=completing.systems)
 @click.option(
     "--threshold",
     "rules",
@@ -70,7 +70,13 @@ PAUSE_S = 2.0
     metavar="COUNT",
     help="How often the load found must hold. Default: 3.",
 )
-@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
+@click.option(
+    "-e",
+    "--env",
+    metavar="NAME",
+    shell_complete=completing.environments,
+    help="Environment to test. Default: embedded.",
+)
 @click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
 @click.option(
     "--results-dir", metavar="FOLDER", default="results", help="Where the folder is made."
@@ -100,7 +106,7 @@ def capacity(
     handed on to locust as they are.
     """
     chosen, users = find_system(system), by == "users"
-    parsed, bounds, expected = _read(rules, users, step_s, numbers)
+    parsed, bounds, expected = _read(rules, users, settle_s, step_s, numbers)
     if url is not None:
         check_form(url, chosen, "--url")
     if env is not None:
@@ -125,7 +131,7 @@ def capacity(
     if as_json:
         click.echo(outcome.model_dump_json())
     else:
-        _print(outcome, Console(highlight=False, width=None if sys.stdout.isatty() else 120))
+        _print(outcome, figures_console())
         click.echo(f"Results: {folder}")
     context.exit(_code(outcome))
 
@@ -140,7 +146,11 @@ def _code(outcome: Capacity) -> int:
 
 
 def _read(
-    rules: Sequence[str], users: bool, step_s: float, numbers: dict[str, str | int | None]
+    rules: Sequence[str],
+    users: bool,
+    settle_s: float,
+    step_s: float,
+    numbers: dict[str, str | int | None],
 ) -> tuple[list[Threshold], Bounds, float | None]:
     """Rules, bounds and the expected load; UsageError with a line per mistake."""
     mistakes: list[str] = []
@@ -152,6 +162,12 @@ def _read(
             mistakes.append(f"--threshold: {error}")
     if not rules:
         mistakes.append("capacity: expected at least one --threshold RULE, got none")
+    known = [name for name, lasts in ((SETTLE, settle_s), (MEASURE, step_s)) if lasts]
+    for phase in dict.fromkeys(rule.phase for rule in parsed if rule.phase not in (None, *known)):
+        mistakes.append(
+            f"--threshold: expected a phase ({', '.join(known)}) behind in, got {phase!r}"
+            f"{nearest(str(phase), known)}"
+        )
     if step_s < 1:
         mistakes.append(f"--step: expected at least 1s, got {format_duration(step_s)}")
     start, most, expected = (

@@ -1,18 +1,15 @@
 """`gauntlet compare BASELINE CURRENT`: what changed between runs, and whether it got worse."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from gauntlet.commands import figures_console
 from gauntlet.errors import UsageError, gathering
 from gauntlet.report.record import RunRecord
 from gauntlet.text import nearest
 from gauntlet.units import parse_ratio
-
-_WIDTH = 140
 
 
 @click.command()
@@ -96,8 +93,7 @@ def compare(
     if as_json or as_markdown:
         click.echo(text, nl=False)
     else:
-        width = None if sys.stdout.isatty() else _WIDTH
-        shown.table(comparison, Console(highlight=False, width=width))
+        shown.table(comparison, figures_console())
     context.exit(int(comparison.exit_code))
 
 

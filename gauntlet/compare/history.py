@@ -1,7 +1,6 @@
 """`gauntlet history`: the runs of a folder of results, newest last, and where they tend to."""
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gauntlet.commands import figures_console
 from gauntlet.errors import MissingExtra, UsageError, gathering
 from gauntlet.report.record import RunRecord
 from gauntlet.text import counted
 from gauntlet.units import format_duration
 
 DEFAULT = "results"
-_WIDTH = 140
 _BARS = "▁▂▃▄▅▆▇█"
 LONGEST = 60
 """Runs that a trend shows, the last ones."""
@@ -76,7 +75,7 @@ def history(
         told = {"runs": [_told(*run) for run in found], "unread": unread}
         click.echo(json.dumps(told, indent=2))
     else:
-        _print(found, Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH))
+        _print(found, figures_console())
     for line in [] if as_json else unread:
         click.echo(line, err=True)
     if picture is not None:

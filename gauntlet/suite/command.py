@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from gauntlet import __version__, config, scaffold
+from gauntlet import __version__, completing, config, scaffold
 from gauntlet.addresses import check_address
+from gauntlet.commands import figures_console
 from gauntlet.errors import UsageError, gathering
 from gauntlet.models import EMBEDDED
 from gauntlet.options import parse_scale
@@ -26,14 +26,25 @@ from gauntlet.systems import system as find_system
 from gauntlet.text import counted
 from gauntlet.units import format_duration, parse_duration
 
-_WIDTH = 140
 COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
 
 
 @click.command()
-@click.argument("profiles", nargs=-1, metavar="[PROFILE…]")
-@click.option("--system", "name", metavar="SYSTEM", help="What to test.")
-@click.option("-e", "--env", metavar="NAME", help="Environment to test. Default: embedded.")
+@click.argument("profiles", nargs=-1, metavar="[PROFILE…]", shell_complete=completing.profiles)
+@click.option(
+    "--system",
+    "name",
+    metavar="SYSTEM",
+    shell_complete=completing.systems,
+    help="What to test.",
+)
+@click.option(
+    "-e",
+    "--env",
+    metavar="NAME",
+    shell_complete=completing.environments,
+    help="Environment to test. Default: embedded.",
+)
 @click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
 @click.option("--scale", metavar="FACTOR", help="Shorten all durations: 0.1 makes them a tenth.")
 @click.option(
@@ -89,7 +100,7 @@ def suite(
             told.plan()
             state = _go_on(state, folder, allow_protected, told, stack)
     report.write(state, folder)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = figures_console()
     report.table(state, console)
     click.echo(f"Results: {folder}")
     context.exit(state.exit_code)

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gauntlet import config
+from gauntlet import completing, config
+from gauntlet.commands import figures_console
 from gauntlet.errors import UsageError, gathering
 from gauntlet.exitcodes import ExitCode
 from gauntlet.options import parse_scale
@@ -23,13 +23,19 @@ from gauntlet.systems import SYSTEMS
 from gauntlet.systems import system as find_system
 from gauntlet.text import counted
 
-_WIDTH = 140
 _MARKS = {"green": "✓", "red": "✗", "none": "·"}
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[SYSTEM…]")
-@click.option("-p", "--profile", default="smoke", show_default=True, help="Whose thresholds.")
+@click.argument("names", nargs=-1, metavar="[SYSTEM…]", shell_complete=completing.systems)
+@click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    default="smoke",
+    shell_complete=completing.profiles,
+    help="Whose thresholds. Default: smoke.",
+)
 @click.option(
     "--scale",
     metavar="FACTOR",
@@ -80,12 +86,8 @@ def prove(
     if as_json:
         click.echo(json.dumps({"systems": [_told(one) for one in found], "mistakes": lines}))
     else:
-        _print(found, lines, Console(highlight=False, width=_width()))
+        _print(found, lines, figures_console())
     context.exit(int(ExitCode.THRESHOLD if lines else ExitCode.PASS))
-
-
-def _width() -> int | None:
-    return None if sys.stdout.isatty() else _WIDTH
 
 
 def _told(found: Matrix) -> dict[str, Any]:

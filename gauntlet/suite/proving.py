@@ -13,6 +13,7 @@ from gauntlet.report.record import RunRecord
 from gauntlet.suite.faults import PROOFS, Fault
 from gauntlet.suite.proof import CLEAN, Matrix, matrix
 from gauntlet.systems import System
+from gauntlet.text import counted
 
 PATIENCE = "120s"
 """How long users may take to finish the task that they are at: the slowest fault is felt."""
@@ -46,6 +47,7 @@ def prove(
         Task(system, fault) for system in systems for fault in (None, *PROOFS[system.name].faults)
     ]
     jobs = JOBS * len(os.sched_getaffinity(0))
+    tell(f"{counted(len(tasks), 'run')}, {jobs} at a time: one without a fault, one with each")
     pool = _Pool(profile, scale, results, tell)
     found = pool.run(sorted(tasks, key=_turn), jobs)
     again = [Task(system, None) for system in systems if not _clean(_matrix(system, found))]
@@ -97,7 +99,11 @@ class _Pool:
                     for future in done:
                         task = waiting.pop(future)
                         found[task] = future.result()
-                        self._tell(f"{task.name}: {found[task].outcome.verdict}")
+                        total = found[task].total
+                        self._tell(
+                            f"{task.name}: {counted(total.requests, 'request')}, "
+                            f"{total.failures} failed"
+                        )
             except BaseException:
                 self._stopped = True
                 for future in waiting:

@@ -37,6 +37,15 @@ from gauntlet.errors import UsageError
             id="bounds the wrong way round",
         ),
         pytest.param(
+            ["--threshold", "p95 < 2s in steady", "--threshold", "p90 < 1s in measur"],
+            [
+                "--threshold: expected a phase (settle, measure) behind in, got 'steady'",
+                "--threshold: expected a phase (settle, measure) behind in, got 'measur'; "
+                "did you mean measure?",
+            ],
+            id="phases that a step does not have",
+        ),
+        pytest.param(
             ["--threshold", "p95 < 2s", "--url", "http://me:secret@x"],
             [
                 "--url: expected an address without user and password, got one with; "

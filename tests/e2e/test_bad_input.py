@@ -4,6 +4,7 @@ The exit code is 2, nothing is sent to the target and no traceback is shown.
 """
 
 import re
+import socket
 import sys
 from collections.abc import Mapping
 
@@ -180,6 +181,18 @@ def test_a_password_is_shown_by_no_page_and_no_command(
     assert "expected an address without user and password" in ended.mistakes[0]
     assert "secret" not in ended.errors + ended.output
     assert target.requests == 0
+
+
+def test_a_port_of_the_page_that_is_taken(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        page = ("--web-host", "127.0.0.1", "--web-port", port)
+        ended = lab.start(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *page).end()
+    assert ended.code == 2, ended
+    assert ended.mistakes == [
+        "--web-host, --web-port: expected a free address of this machine, "
+        f"got '127.0.0.1:{port}' (Address already in use)"
+    ]
 
 
 def test_a_check_of_locust_plugins(lab: Lab, target: Target) -> None:

@@ -269,8 +269,9 @@ def test_an_axis_ends_at_a_round_number_above(high: float, last: str) -> None:
 
 @given(st.floats(1, 10**6), st.floats(1e-3, 10**5), st.integers(1, 10**9))
 def test_ticks_lie_on_their_axes(end: float, ms: float, requests: int) -> None:
-    for axis in (axes.seconds(end), axes.times(ms, ms * 50), axes.quantiles(requests)):
-        assert 1 <= len(axis.ticks) <= 16
+    narrow, wide = axes.times(ms, ms), axes.times(ms, ms * 50)
+    for axis in (axes.seconds(end), narrow, wide, axes.quantiles(requests)):
+        assert 2 <= len(axis.ticks) <= 16
         assert all(0 <= tick.at <= 1 for tick in axis.ticks)
         assert [tick.at for tick in axis.ticks] == sorted(tick.at for tick in axis.ticks)
 

@@ -1,12 +1,16 @@
 """Scales and their ticks: where a value lies on an axis, as a share of its length. Pure."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gauntlet.report.html.figures import clock
 
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
+_COARSE = (1.0,)
+_MIDDLE = (1.0, 2.0, 5.0)
+_FINE = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
+"""Any stretch from a time to nearly its double has two of them."""
 
 
 class Tick(NamedTuple):
@@ -37,18 +41,21 @@ def times(low_ms: float, high_ms: float) -> Axis:
     """A logarithmic scale of milliseconds from below `low_ms` to above `high_ms`."""
     low = math.log10(max(low_ms, 1e-3))
     high = max(math.log10(max(high_ms, 1e-3)), low + 0.3)
-    wanted = [1.0, 2.0, 5.0] if high - low < 2.5 else [1.0]
-    marks = [
-        factor * 10.0**power
-        for power in range(math.floor(low), math.ceil(high) + 1)
-        for factor in wanted
-    ]
-    shown = [one for one in marks if low - 1e-9 <= math.log10(one) <= high + 1e-9]
+    shown = _marks(low, high, _COARSE if high - low >= 2.5 else _MIDDLE)
+    if len(shown) < 2:
+        shown = _marks(low, high, _FINE)
 
     def place(value: float) -> float:
         return _within((math.log10(max(value, 1e-3)) - low) / (high - low))
 
     return Axis(place, tuple(Tick(place(one), _short(one)) for one in shown))
+
+
+def _marks(low: float, high: float, factors: Sequence[float]) -> list[float]:
+    """These multiples of powers of ten between two logarithms."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    marks = [factor * 10.0**power for power in powers for factor in factors]
+    return [one for one in marks if low - 1e-9 <= math.log10(one) <= high + 1e-9]
 
 
 def seconds(end: float) -> Axis:

@@ -66,7 +66,7 @@ def over_time(record: RunRecord) -> list[Chart]:
             found.append(chart("Arrivals dropped so far", dropped))
     if any(one.cpu is not None for one in moments):
         cpu = told("% of one core", "d", lambda one: one.cpu)
-        found.append(chart("CPU of the busiest generator process", cpu))
+        found.append(chart("CPU of the busiest generator process, % of a core", cpu))
     return found
 
 
