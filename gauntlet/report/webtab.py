@@ -22,7 +22,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
-from gauntlet import options, thresholds
+from gauntlet import option_group, options, thresholds
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.report import progress, weblines, weblive, webservers
 from gauntlet.report.record import RunRecord, ThresholdResult
@@ -205,7 +205,7 @@ class StartForm:
 
     def _check_arrivals(self) -> None:
         """Refuse a rate that is none; the form's fields hold what Locust is about to take over."""
-        given = Namespace(**{name: request.form.get(name) for name in options.ON_THE_PAGE})
+        given = Namespace(**{name: request.form.get(name) for name in option_group.ON_THE_PAGE})
         options.arrivals(given)
         options.max_users(given)
 
