@@ -112,7 +112,12 @@ class ImageCloudClient:
         longest: int = LONGEST_ANSWER,
         receive_buffer: int = RECEIVE_BUFFER,
     ) -> None:
-        """`servers` are written as HOST:PORT; their names are resolved here, once."""
+        """`servers` are written as HOST:PORT; their names are resolved here, once.
+
+        `pacing_s` lies between two datagrams, `pause_s` between two attempts. An answer may have
+        `longest` bytes; `receive_buffer` bytes are asked of the kernel. OSError where a name is
+        unknown.
+        """
         family, self._addresses = resolved(servers)
         self._pacing_s, self._attempts, self._pause_s = pacing_s, attempts, pause_s
         # The plain socket with a watcher of our own: gevent's would set a timer for each datagram.
@@ -144,11 +149,11 @@ class ImageCloudClient:
         self._socket.close()
 
     def encrypt(self, server: str, request: Request) -> Reply:
-        """Have a picture encrypted."""
+        """Have a picture encrypted; the answer is a PNG, whole to its end."""
         return self._ask(server, request, cloud.ENCRYPTED, _encryption, judge_encrypted)
 
     def decrypt(self, server: str, request: Request) -> Reply:
-        """Have a picture decrypted; `array` is that of the encrypted one."""
+        """Have a picture decrypted, a PNG or JPEG; `array` is that of the encrypted one."""
         return self._ask(server, request, cloud.DECRYPTED, _decryption, judge_decrypted)
 
     # -- attempts --------------------------------------------------------------------------------

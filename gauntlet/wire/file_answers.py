@@ -35,7 +35,7 @@ class Answer:
         """What came behind the end; nobody asked for it."""
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Take the next piece."""
+        """Take the next piece; ProtocolError beyond MOST_HEAD bytes."""
         start = max(0, len(self._text) - len(END) + 1)
         self._text += data
         at = self._text.find(END, start)
@@ -52,7 +52,7 @@ class Answer:
         return self._text == READY
 
     def content(self) -> dict[str, Any]:
-        """The JSON object."""
+        """The JSON object; ProtocolError where it is none."""
         return _object(self._text)
 
 
@@ -79,7 +79,10 @@ class Download:
         return self._tail.rest if self._tail is not None else b""
 
     def feed(self, data: bytes | bytearray, end: int | None = None) -> bytes:
-        """Take the first `end` bytes of `data`; give the bytes of the file that are in them."""
+        """Take the first `end` bytes of `data`; give the bytes of the file that are in them.
+
+        ProtocolError where the file is not base64, or an answer without one exceeds MOST_HEAD.
+        """
         end = len(data) if end is None else end
         if self._tail is not None:
             self._tail.feed(memoryview(data)[:end])
