@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.report import record
+from gauntlet.report import entries
 from gauntlet.report.record import RunRecord, Slice
 from gauntlet.verdict import Evidence, judge
 from tests.report.usual import USUAL
@@ -88,10 +88,10 @@ def run_record(**changes: Any) -> RunRecord:
         "duration": duration,
         "planned": duration,
         "mix": {"weights": {"health": 1}},
-        "outcome": record.outcome(verdict),
+        "outcome": entries.outcome(verdict),
         "thresholds": (),
-        "total": record.statistics(Key("", "Aggregated"), series),
-        "endpoints": record.table({Key("GET", "/health"): series}, "name", "method"),
+        "total": entries.statistics(Key("", "Aggregated"), series),
+        "endpoints": entries.table({Key("GET", "/health"): series}, "name", "method"),
         "servers": (),
         "phases": (),
         "histograms": (),

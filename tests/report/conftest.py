@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.report import record
+from gauntlet.report import entries
 from gauntlet.report.record import RunRecord
 from gauntlet.thresholds import evaluate, parse
 from gauntlet.verdict import Evidence, judge
@@ -54,13 +54,13 @@ def make_record() -> MakeRecord:
         )
         return RunRecord(
             **{**USUAL, **changes},
-            outcome=record.outcome(judgement),
-            thresholds=tuple(map(record.threshold_result, checks)),
-            total=record.statistics(Key("", "Aggregated"), total),
-            endpoints=record.table(series, "name", "method"),
-            servers=record.table(series, "server"),
-            phases=record.table(series, "phase"),
-            histograms=record.histograms(series),
+            outcome=entries.outcome(judgement),
+            thresholds=tuple(map(entries.threshold_result, checks)),
+            total=entries.statistics(Key("", "Aggregated"), total),
+            endpoints=entries.table(series, "name", "method"),
+            servers=entries.table(series, "server"),
+            phases=entries.table(series, "phase"),
+            histograms=entries.histograms(series),
         )
 
     return make
