@@ -11,13 +11,8 @@ from pydantic import ValidationError
 from gauntlet.measure.series import Key, Series
 from gauntlet.measure.slices import Slices
 from gauntlet.report import entries
-from gauntlet.report.entries import (
-    QUANTILES,
-)
-from gauntlet.report.record import (
-    RunRecord,
-    to_json,
-)
+from gauntlet.report.entries import QUANTILES
+from gauntlet.report.record import RunRecord, to_json
 from gauntlet.thresholds import Check, parse
 from gauntlet.verdict import Evidence, judge
 
