@@ -8,12 +8,11 @@ in one run, the generator pinned to one core and the reference target to the oth
 """
 
 import os
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.pinned import generator, print_ratios, rates, target
+from benchmarks.pinned import locust, print_ratios, rates, target
 
 ROUNDS = 5
 SECONDS = 6
@@ -37,23 +36,19 @@ _QUICK = [
 
 def main() -> None:
     """Print the table, as benchmarks/README.md holds it."""
-    root = Path(__file__).resolve().parent.parent
     os.environ["EATER_SECRET_KEY"] = _SECRET
     with tempfile.TemporaryDirectory() as folder, target("chater", *_QUICK) as address:
-        measured = partial(measure, address=address, root=root)
+        measured = partial(measure, address=address)
         found = rates("chater", _MIX, Path(folder), list(WHO), ROUNDS, measured)
     print("| generator | steps per CPU-second | CPU µs per step | ChaterUser to it |")
     print("|---|---|---|---|")
     print_ratios(WHO, found)
 
 
-def measure(who: str, folder: Path, address: str, root: Path) -> float:
+def measure(who: str, folder: Path, address: str) -> float:
     """Steps per CPU-second of one short run."""
-    command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/chater_users.py")]
-    command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
-    command += ["-t", f"{SECONDS}s", "--host", address]
-    variables = {"BENCH_USER": who, "BENCH_SECONDS": str(SECONDS - 1), "PYTHONPATH": str(root)}
-    found = generator(command, folder, **variables)
+    variables = {"BENCH_USER": who, "BENCH_SECONDS": str(SECONDS - 1)}
+    found = locust("chater_users.py", folder, address, USERS, SECONDS, **variables)
     return float(found["steps"]) / float(found["cpu"])
 
 

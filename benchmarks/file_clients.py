@@ -21,7 +21,8 @@ import gevent  # noqa: E402
 from xxhash import xxh3_64  # noqa: E402
 
 from benchmarks.file_figures import start, tell  # noqa: E402
-from gauntlet.clients.file_server import FileClient, FileSource, Source  # noqa: E402
+from gauntlet.clients.file_server import FileClient  # noqa: E402
+from gauntlet.clients.file_sources import FileSource, Source  # noqa: E402
 
 TICK_S = 0.001
 QUIET_S = 1.0

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.pinned import GENERATOR_CORE, TARGET_CORE, target
+from benchmarks.pinned import GENERATOR_CORE, server, target
 from gauntlet.clients.image_cloud import ImageCloudClient, Request
 from gauntlet.payloads.arrays import NumberedPool
 from gauntlet.payloads.pictures import PicturePool
@@ -71,39 +71,29 @@ def main() -> None:
 
 def load_path() -> None:
     """Both clients against the replaying server."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.images", "replay"],
-        stdout=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, TARGET_CORE),
-    ) as process:
-        assert process.stdout is not None
-        try:
-            server = process.stdout.readline().strip()
-            pool = NumberedPool(PicturePool.make(size=SIZE, seed=1, count=4, quality=QUALITY))
-            ours = ImageCloudClient([server], Rule(), attempts=1)
-            ways: dict[str, Callable[[int], int]] = {
-                "json, lists, dictionary of chunks, stdlib base64": lambda n: baseline(
-                    server, pool.picture(n).picture.content, request_id(n)
-                ),
-                "ImageCloudClient": lambda n: asked(ours, server, pool, n),
-            }
-            costs: dict[str, list[float]] = {who: [] for who in ways}
-            for number in range(ROUNDS):
-                for who, way in ways.items():
-                    costs[who].append(cost(way))
-                print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
-            first, second = (statistics.median(costs[who]) for who in ways)
-            print("| client | CPU ms per picture | to the first |\n|---|---|---|")
-            for who in ways:
-                pairs = zip(costs[who], next(iter(costs.values())), strict=True)
-                ratio = statistics.median(one / other for one, other in pairs)
-                print(f"| {who} | {statistics.median(costs[who]) * 1000:.2f} | {ratio:.3f} |")
-            print(f"\nbar 1/8: {'reached' if second <= first / 8 else 'MISSED'}\n")
+    with server("benchmarks.images", "replay") as address:
+        pool = NumberedPool(PicturePool.make(size=SIZE, seed=1, count=4, quality=QUALITY))
+        ours = ImageCloudClient([address], Rule(), attempts=1)
+        ways: dict[str, Callable[[int], int]] = {
+            "json, lists, dictionary of chunks, stdlib base64": lambda n: baseline(
+                address, pool.picture(n).picture.content, request_id(n)
+            ),
+            "ImageCloudClient": lambda n: asked(ours, address, pool, n),
+        }
+        costs: dict[str, list[float]] = {who: [] for who in ways}
+        for number in range(ROUNDS):
             for who, way in ways.items():
-                profile(who, way)
-        finally:
-            process.terminate()
+                costs[who].append(cost(way))
+            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
+        first, second = (statistics.median(costs[who]) for who in ways)
+        print("| client | CPU ms per picture | to the first |\n|---|---|---|")
+        for who in ways:
+            pairs = zip(costs[who], next(iter(costs.values())), strict=True)
+            ratio = statistics.median(one / other for one, other in pairs)
+            print(f"| {who} | {statistics.median(costs[who]) * 1000:.2f} | {ratio:.3f} |")
+        print(f"\nbar 1/8: {'reached' if second <= first / 8 else 'MISSED'}\n")
+        for who, way in ways.items():
+            profile(who, way)
 
 
 def request_id(number: int) -> str:

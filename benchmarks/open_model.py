@@ -114,7 +114,7 @@ def medians(cases: list[list[str]]) -> list[dict[str, float]]:
     for number in range(ROUNDS):
         for results, case in zip(found, cases, strict=True):
             command = [sys.executable, "-m", "benchmarks.open_model", *case]
-            results.append(generator(command, Path.cwd()))
+            results.append(generator(command, Path.cwd(), {}))
         print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
     return [
         {key: statistics.median(one[key] for one in results) for key in results[0]}

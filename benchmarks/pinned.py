@@ -14,8 +14,26 @@ GENERATOR_CORE = {0}
 TARGET_CORE = {max(os.sched_getaffinity(0))}
 
 
-def generator(command: Sequence[str], cwd: Path, **variables: str) -> dict[str, Any]:
-    """Run a generator to its end on its core; the JSON object on its last line of JSON."""
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def locust(
+    name: str, folder: Path, address: str, users: int, seconds: int, **variables: str
+) -> dict[str, Any]:
+    """Run a locustfile of this folder where the mix lies; what its generator printed in the end."""
+    command = [sys.executable, "-m", "locust", "-f", str(ROOT / "benchmarks" / name)]
+    command += ["--headless", "--only-summary", "-u", str(users), "-r", str(users)]
+    command += ["-t", f"{seconds}s", "--host", address]
+    return generator(command, folder, {"PYTHONPATH": str(ROOT), **variables})
+
+
+def generator(
+    command: Sequence[str], cwd: Path, variables: Mapping[str, str], judged: bool = True
+) -> dict[str, Any]:
+    """Run a generator to its end on its core; the JSON object on its last line of JSON.
+
+    Its exit code has to be 0 where it is `judged`.
+    """
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -27,7 +45,7 @@ def generator(command: Sequence[str], cwd: Path, **variables: str) -> dict[str, 
         check=False,
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
+    if (done.returncode and judged) or not lines:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(lines[-1])
     return found
@@ -65,14 +83,21 @@ def print_ratios(labels: Mapping[str, str], found: Mapping[str, Sequence[float]]
 @contextlib.contextmanager
 def target(name: str, *options: str) -> Iterator[str]:
     """A reference target on its core; yields its address."""
+    with server("gauntlet.targets", name, "--port", "0", *options) as line:
+        yield line.split()[1]
+
+
+@contextlib.contextmanager
+def server(*command: str) -> Iterator[str]:
+    """A module that serves on the target's core; yields the first line that it prints."""
     with subprocess.Popen(
-        [sys.executable, "-m", "gauntlet.targets", name, "--port", "0", *options],
+        [sys.executable, "-m", *command],
         stdout=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, TARGET_CORE),
     ) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().split()[1]
+            yield process.stdout.readline().strip()
         finally:
             process.terminate()

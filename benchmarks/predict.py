@@ -8,11 +8,11 @@ one core and an instant target to the other, median of five.
 """
 
 import statistics
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from benchmarks.pinned import generator, target
+from benchmarks.pinned import locust, rates, target
 
 ROUNDS = 5
 SECONDS = 6
@@ -32,30 +32,20 @@ sizes: {predict: small, image: small, large: large}
 
 def main() -> None:
     """Print the table, as benchmarks/README.md holds it."""
-    root = Path(__file__).resolve().parent.parent
-    rates: dict[str, list[float]] = {who: [] for who in WHO}
     with tempfile.TemporaryDirectory() as folder, target("predict", "--instant") as address:
-        mix = Path(folder) / "profiles" / "predict" / "mix.yaml"
-        mix.parent.mkdir(parents=True)
-        mix.write_text(_MIX)
-        for number in range(ROUNDS):
-            for who in WHO:
-                rates[who].append(measure(who, address, root, Path(folder)))
-            print(f"round {number + 1} of {ROUNDS}", file=sys.stderr)
-    base = statistics.median(rates["files"])
+        measured = partial(measure, address=address)
+        found = rates("predict", _MIX, Path(folder), list(WHO), ROUNDS, measured)
+    base = statistics.median(found["files"])
     print("| generator | requests per CPU-second | CPU µs per request | to FastHttpUser files= |")
     print("|---|---|---|---|")
     for who, label in WHO.items():
-        rate = statistics.median(rates[who])
+        rate = statistics.median(found[who])
         print(f"| {label} | {rate:.0f} | {1e6 / rate:.0f} | {rate / base:.2f} |")
 
 
-def measure(who: str, address: str, root: Path, folder: Path) -> float:
+def measure(who: str, folder: Path, address: str) -> float:
     """Requests per CPU-second of one short run."""
-    command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/predict_users.py")]
-    command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
-    command += ["-t", f"{SECONDS}s", "--host", address]
-    found = generator(command, folder, BENCH_USER=who, PYTHONPATH=str(root))
+    found = locust("predict_users.py", folder, address, USERS, SECONDS, BENCH_USER=who)
     return float(found["requests"]) / float(found["cpu"])
 
 

@@ -8,12 +8,11 @@ blobs as the original tester does, or cheaper: without text, or hardly at all. I
 run, the generator pinned to one core and the reference target to the other, median of five.
 """
 
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.pinned import generator, print_ratios, rates, target
+from benchmarks.pinned import locust, print_ratios, rates, target
 
 ROUNDS = 5
 SECONDS = 6
@@ -34,25 +33,21 @@ blobs: {smallest: 95, largest: 95}
 
 def main() -> None:
     """Print the table, as benchmarks/README.md holds it."""
-    root = Path(__file__).resolve().parent.parent
     with (
         tempfile.TemporaryDirectory() as folder,
         target("walrus", "--first-read", "0s", "--store-limit", str(64 << 20)) as address,
     ):
-        measured = partial(measure, address=address, root=root)
+        measured = partial(measure, address=address)
         found = rates("walrus", _MIX, Path(folder), list(WHO), ROUNDS, measured)
     print("| generator | cycles per CPU-second | CPU µs per cycle | WalrusUser to it |")
     print("|---|---|---|---|")
     print_ratios(WHO, found)
 
 
-def measure(who: str, folder: Path, address: str, root: Path) -> float:
+def measure(who: str, folder: Path, address: str) -> float:
     """Cycles per CPU-second of one short run."""
-    command = [sys.executable, "-m", "locust", "-f", str(root / "benchmarks/walrus_users.py")]
-    command += ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS)]
-    command += ["-t", f"{SECONDS}s", "--host", address]
-    variables = {"BENCH_USER": who, "BENCH_SECONDS": str(SECONDS - 1), "PYTHONPATH": str(root)}
-    found = generator(command, folder, **variables)
+    variables = {"BENCH_USER": who, "BENCH_SECONDS": str(SECONDS - 1)}
+    found = locust("walrus_users.py", folder, address, USERS, SECONDS, **variables)
     return float(found["cycles"]) / float(found["cpu"])
 
 

@@ -45,7 +45,7 @@ class Child:
     def __init__(
         self, what: str, *arguments: str, variables: Mapping[str, str] | None = None
     ) -> None:
-        self._what = what
+        self.what = what
         self._process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdin=subprocess.PIPE,
@@ -62,10 +62,10 @@ class Child:
         while b"\n" not in self._read:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                raise Broken(f"{self._what}: expected a word in time, got none")
+                raise Broken(f"{self.what}: expected a word in time, got none")
             piece = os.read(descriptor, 1 << 16)
             if not piece:
-                raise Broken(f"{self._what} ended unasked")
+                raise Broken(f"{self.what} ended unasked")
             self._read += piece
         line, _, self._read = self._read.partition(b"\n")
         return line.decode()
@@ -77,7 +77,12 @@ class Child:
             self._process.stdin.write(text.encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise Broken(f"{self._what} ended unasked") from error
+            raise Broken(f"{self.what} ended unasked") from error
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.poll()
 
     def end(self) -> str:
         """End the process; what it had still to say."""
@@ -87,6 +92,23 @@ class Child:
             self._process.kill()
             output, _ = self._process.communicate()
         return (self._read + output).decode()
+
+
+def addresses_of(target: Child, options: Sequence[str], count: int) -> tuple[list[str], list[str]]:
+    """The `count` addresses that a reference target serves at, and where it tells of itself."""
+    addresses = [_told(target, "ready") for _ in range(count)]
+    if "--metrics-port" in options:
+        return addresses, [_told(target, "metrics")]
+    return addresses, [f"{one}/metrics" for one in addresses if one.startswith("http")]
+
+
+def _told(target: Child, what: str) -> str:
+    """The address in a line of that first word."""
+    line = target.line(START_S)
+    word, _, address = line.strip().partition(" ")
+    if word != what or not address:
+        raise Broken(f"{target.what}: expected {what} and an address, got {line!r}")
+    return address
 
 
 class ReferenceTarget:
@@ -105,10 +127,9 @@ class ReferenceTarget:
             *options,
         )
         try:
-            self.addresses = [self._address() for _ in range(system.embedded)]
-            self.metrics = [f"{one}/metrics" for one in self.addresses if one.startswith("http")]
-            if "--metrics-port" in system.target_options:
-                self.metrics = [self._address()]
+            self.addresses, self.metrics = addresses_of(
+                self._child, system.target_options, system.embedded
+            )
         except BaseException:
             self._child.end()
             raise
@@ -117,9 +138,6 @@ class ReferenceTarget:
     def variables(self) -> dict[str, str]:
         """What tells a run to use it."""
         return {config.RUNNING_TARGET: json.dumps([self.addresses, self.metrics])}
-
-    def _address(self) -> str:
-        return self._child.line(START_S).partition(" ")[2].strip()
 
     def __enter__(self) -> Self:
         return self

@@ -17,7 +17,6 @@ gauntlet k8s …           manifests from an overlay, and a run of them in a clu
 gauntlet report RUN…     the reports of finished runs again, several merged or over each other
 """
 
-import json
 import os
 import re
 import shlex
@@ -27,9 +26,8 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from gauntlet import __version__, completing, config, curves, image_commands, scaffold
+from gauntlet import __version__, completing, config, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.capacity.command import capacity
@@ -39,6 +37,7 @@ from gauntlet.compare.history import history
 from gauntlet.errors import UsageError
 from gauntlet.file_command import file_server
 from gauntlet.k8s.command import k8s
+from gauntlet.list_command import list_all
 from gauntlet.matrix.command import matrix
 from gauntlet.report_command import report
 from gauntlet.suite.command import suite
@@ -47,7 +46,6 @@ from gauntlet.systems import SYSTEMS, System
 from gauntlet.systems import system as find_system
 from gauntlet.targets.cli import target
 from gauntlet.text import nearest
-from gauntlet.units import format_duration
 
 _HAS_USER = re.compile(r"://[^/]*@")
 """In an address: a user, perhaps with a password."""
@@ -78,6 +76,7 @@ for _command in (
     history,
     k8s,
     report,
+    list_all,
     image_commands.make_images,
     image_commands.verify_images,
     image_commands.analyze_images,
@@ -239,59 +238,6 @@ def bench(
     context.exit(record.outcome.exit_code)
 
 
-@gauntlet.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
-@click.option("--system", "name", metavar="SYSTEM", default="predict", help="Whose profiles.")
-def list_all(as_json: bool, name: str) -> None:
-    """Show environments, profiles with their numbers, and systems."""
-    system = find_system(name)
-    profiles = {one: config.load_profile(one, system) for one in config.profile_names(system)}
-    environments = {one: config.load_environment(one) for one in config.environment_names()}
-    if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "systems": list(SYSTEMS),
-                    "environments": {n: e.model_dump() for n, e in environments.items()},
-                    "profiles": {n: p.model_dump(mode="json") for n, p in profiles.items()},
-                }
-            )
-        )
-        return
-    console = Console(highlight=False)
-    _print(
-        console,
-        "Systems",
-        ["name", "locustfile"],
-        [[s.name, s.locustfile] for s in SYSTEMS.values()],
-    )
-    _print(
-        console,
-        "Environments",
-        ["name", "target", "description"],
-        [
-            [n, _told(e.targets.get(system.name, "—")), e.description]
-            for n, e in environments.items()
-        ],
-    )
-    _print(
-        console,
-        f"Profiles of {system.name}",
-        ["name", "users", "spawn rate", "duration", "phases", "description"],
-        [
-            [
-                n,
-                str(p.users or "—"),
-                f"{p.spawn_rate:g}/s" if p.spawn_rate else "—",
-                format_duration(p.duration),
-                ", ".join(stretch.name for stretch in curves.stretches(p.curve)),
-                p.description,
-            ]
-            for n, p in profiles.items()
-        ],
-    )
-
-
 @gauntlet.command()
 def check() -> None:
     """Validate every profile, mix and environment; exit 2 with a line per mistake."""
@@ -338,20 +284,6 @@ def _say(
             check_form(word, None)
     given = [f"{name}={shlex.quote(text)}" for name, text in (variables or {}).items()]
     click.echo(" ".join([*given, shlex.join(command)]), err=err)
-
-
-def _told(target: str | Mapping[str, str]) -> str:
-    """An address, or several by name."""
-    if isinstance(target, str):
-        return target
-    return ", ".join(f"{name} {address}" for name, address in target.items())
-
-
-def _print(console: Console, title: str, heads: list[str], rows: list[list[str]]) -> None:
-    table = Table(*heads, title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
 
 
 def _planned(options: tuple[str, ...], system: System) -> bool:

@@ -110,7 +110,7 @@ def get(address: tuple[str, int], name: str, output: Path | None, timeout: float
 @_timeout_option
 def upload(address: tuple[str, int], file: Path, timeout: float) -> None:
     """Upload FILE; prints the name that the server gave it, once its MD5 was found right."""
-    from gauntlet.clients.file_server import FileSource
+    from gauntlet.clients.file_sources import FileSource
 
     if not file.is_file() or not os.access(file, os.R_OK):
         raise UsageError(f"upload: expected a readable file, got {shown(str(file))}")

@@ -24,7 +24,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet import options, spawning, tasks
+from gauntlet import option_group, spawning, tasks
 from gauntlet.arriving import Arriving
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.extras import Extras
@@ -116,7 +116,7 @@ class Suite:
 
     def add_options(self, parser: LocustArgumentParser) -> None:
         """Add our options and lay the mix on the classes that the locustfile made."""
-        options.add(parser)
+        option_group.add(parser)
         try:
             self._worker.read_mix(parser)
         except GauntletError as error:

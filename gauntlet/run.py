@@ -28,14 +28,7 @@ from gauntlet.plan import Plan
 from gauntlet.pulse import Pulse
 from gauntlet.report import files, locust_files, progress
 from gauntlet.report.diagnosis import diagnose
-from gauntlet.report.record import (
-    Failure,
-    Fleet,
-    IterationCount,
-    Moment,
-    RunRecord,
-    Slow,
-    Statistics,
+from gauntlet.report.entries import (
     arrivals,
     health,
     histograms,
@@ -44,6 +37,15 @@ from gauntlet.report.record import (
     statistics,
     table,
     threshold_result,
+)
+from gauntlet.report.record import (
+    Failure,
+    Fleet,
+    IterationCount,
+    Moment,
+    RunRecord,
+    Slow,
+    Statistics,
 )
 from gauntlet.scraping import Scraper
 from gauntlet.stopping import end_load

@@ -19,7 +19,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # ships no types
 import pytest
 from locust.argument_parser import get_parser
 
-from gauntlet import options
+from gauntlet import option_group
 from gauntlet.cli import gauntlet
 from gauntlet.errors import GauntletError
 from gauntlet.k8s.manifests import ROLE
@@ -313,5 +313,5 @@ def unknown_options(arguments: Sequence[str]) -> Iterator[str]:
 @cache
 def _parser() -> Any:
     parser = get_parser(default_config_files=[])
-    options.add(parser)
+    option_group.add(parser)
     return parser

@@ -776,9 +776,9 @@ def test_the_options_are_those_of_the_code() -> None:
     script = """
 import json
 from locust.argument_parser import LocustArgumentParser
-from gauntlet import options
+from gauntlet import option_group
 parser = LocustArgumentParser(add_help=False)
-options.add(parser)
+option_group.add(parser)
 print(json.dumps([(action.option_strings[0], action.env_var) for action in parser._actions]))
 """
     done = subprocess.run(

@@ -13,7 +13,7 @@ from locust.argument_parser import (
 )
 from locust.event import Events
 
-from gauntlet import options
+from gauntlet import option_group, options
 from gauntlet.errors import UsageError
 from gauntlet.models import Interval
 from gauntlet.options import Options
@@ -30,7 +30,7 @@ def parser(monkeypatch: pytest.MonkeyPatch) -> LocustArgumentParser:
     monkeypatch.setattr("locust.events.init_command_line_parser", Events().init_command_line_parser)
     setup_parser_arguments(parser)
     locust_plugins.add_arguments(parser)
-    options.add(parser)
+    option_group.add(parser)
     return parser
 
 

@@ -1,7 +1,7 @@
 """Windows over hand-computed seconds: the worst one, recovery, late parts, bounded memory."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from random import Random
 
 import pytest
@@ -11,7 +11,6 @@ from gauntlet.thresholds import Threshold, holds, parse, value_of
 from gauntlet.windows import KEPT_S, Span, Windows
 
 A, B = Key("GET", "/a", phase="steady"), Key("GET", "/b", phase="steady")
-Fill = Callable[[Windows], None]
 
 
 def part(times_ms: Iterable[float], failures: int = 0) -> Series:

@@ -8,19 +8,15 @@ core and the server to another. The table holds medians; its README says what th
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.http import others
 from benchmarks.http.server import nginx
-from benchmarks.pinned import GENERATOR_CORE
+from benchmarks.pinned import ROOT, generator
 
-ROOT = Path(__file__).resolve().parents[2]
 GENERATORS = Path(__file__).resolve().parent / "http_generators.py"
 WORKS = {
     "get": "GET, 2 bytes",
@@ -90,26 +86,8 @@ def locust(
     if client != "stock":
         command += ["--results-dir", str(folder / "results")]
     # Its exit code is the verdict on a run that never had a plan; the printed object counts.
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={
-            **os.environ,
-            "BENCH_CLIENT": client,
-            "BENCH_WORK": work,
-            "BENCH_SECONDS": str(seconds),
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-        preexec_fn=lambda: os.sched_setaffinity(0, GENERATOR_CORE),
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        raise SystemExit(f"{client} {work} measured nothing:\n{done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(lines[-1])
+    variables = {"BENCH_CLIENT": client, "BENCH_WORK": work, "BENCH_SECONDS": str(seconds)}
+    found = generator(command, folder, {"PYTHONPATH": str(ROOT), **variables}, judged=False)
     if found["failures"]:
         raise SystemExit(f"{client} {work}: {found['failures']} requests failed")
     return found

@@ -17,8 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.http.__main__ import CLIENTS, ROOT, WORKS
+from benchmarks.http.__main__ import CLIENTS, WORKS
 from benchmarks.http.server import nginx
+from benchmarks.pinned import ROOT
 
 WARM_UP, COUNTED = 200, 1000
 

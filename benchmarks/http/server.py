@@ -12,6 +12,8 @@ from pathlib import Path
 from benchmarks.http.payloads import BLOB
 from benchmarks.pinned import TARGET_CORE
 
+START_S = 10.0
+
 # An upload is passed on to the server itself, so that its body is read to the end first.
 _CONFIGURATION = """
 daemon off;
@@ -72,8 +74,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await(port: int, process: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
+def _await(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return

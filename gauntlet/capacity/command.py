@@ -224,9 +224,7 @@ def _target(
         yield (["--environment", env] if env else []), {}
         return
     names = system.addresses
-    embedded = EmbeddedTarget(
-        system.target, system.target_options, system.servers or max(len(names), 1)
-    )
+    embedded = EmbeddedTarget(system.target, system.target_options, system.embedded)
     try:
         variables = {
             config.variable_of(name): address

@@ -13,15 +13,13 @@ raise FileServerError, or WrongAnswer.
 """
 
 import errno
-import hashlib
 import os
 import socket as plain
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -39,9 +37,12 @@ from gauntlet.clients._file_errors import (
     IdleTimeout,
     TotalTimeout,
 )
+from gauntlet.clients._file_refusals import WRONG_NAME, checked
 from gauntlet.clients._file_watch import Watch, Watched
+from gauntlet.clients.file_sources import Source
 from gauntlet.errors import WrongAnswer
 from gauntlet.wire import file_protocol as wire
+from gauntlet.wire.file_answers import Answer, Download, ProtocolError
 
 __all__ = [
     "BadResponse",
@@ -53,10 +54,8 @@ __all__ = [
     "Deadlines",
     "FileClient",
     "FileServerError",
-    "FileSource",
     "HandshakeTimeout",
     "IdleTimeout",
-    "Source",
     "TotalTimeout",
     "Watch",
     "address_of",
@@ -75,16 +74,6 @@ timers and sockets, which would be late by fifty turns."""
 FAREWELL_S = 1.0
 """How long to look for the reason of a connection that broke while it was written to."""
 
-NOT_FOUND, SERVER_ERROR, WRONG_NAME = "not found", "server error", "wrong name"
-
-_TEXTS = (
-    ("[Errno 2]", NOT_FOUND, "the server has no file of that name"),
-    ("[Errno 21]", SERVER_ERROR, "the name is that of a folder"),
-    (wire.UNKNOWN, SERVER_ERROR, "the server does not know the command"),
-    ("Incorrect padding", SERVER_ERROR, "the server could not decode a line"),
-    ("Invalid base64", SERVER_ERROR, "the server could not decode a line"),
-)
-
 
 @dataclass(frozen=True)
 class Deadlines:
@@ -94,44 +83,6 @@ class Deadlines:
     handshake: float = 60.0
     idle: float = 60.0
     total: float = 300.0
-
-
-class Source(Protocol):
-    """Something to upload; its MD5 must be known when the last line was taken."""
-
-    length: int
-
-    @property
-    def md5(self) -> str:
-        """In hexadecimal digits."""
-
-    def lines(self) -> Iterator[bytes | memoryview]:
-        """The content in base64, as it goes over the wire."""
-
-
-class FileSource:
-    """A file of the disk, encoded and hashed as it is read."""
-
-    def __init__(self, path: Path, tell: Callable[[int], object] = lambda _: None) -> None:
-        self._path, self._tell = path, tell
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self.length = path.stat().st_size
-
-    @property
-    def md5(self) -> str:
-        return self._md5.hexdigest()
-
-    def lines(self) -> Iterator[bytes]:
-        with self._path.open("rb") as file:
-            yield from self._read(file)
-
-    def _read(self, file: BinaryIO) -> Iterator[bytes]:
-        while block := file.read(wire.LINE_BYTES):
-            self._md5.update(block)
-            line, length = wire.encode_line(block), len(block)
-            del block  # else each of many uploads holds it while its line is on the way
-            yield line
-            self._tell(length)
 
 
 @dataclass(slots=True)
@@ -211,7 +162,7 @@ class FileClient:
             result = operation()
             whole = True
             return result
-        except wire.ProtocolError as error:
+        except ProtocolError as error:
             raise BadResponse(str(error)) from None
         except WrongAnswer:
             whole = True
@@ -232,19 +183,17 @@ class FileClient:
 
     def _get(self, name: str, sink: Callable[[bytes], object]) -> int:
         self._send(wire.request("GET", name))
-        download, buffer = wire.Download(), _pieces()
+        download, buffer = Download(), _pieces()
         self._limit = self._deadlines.handshake
         while not download.done:
             self._feed(download, buffer, sink)
         self._nothing_behind(download.rest)
-        _checked(download.content())
+        checked(download.content())
         if not download.has_file:
             raise WrongAnswer("bad shape", "expected a file in the answer, got none")
         return download.length
 
-    def _feed(
-        self, download: wire.Download, buffer: bytearray, sink: Callable[[bytes], object]
-    ) -> None:
+    def _feed(self, download: Download, buffer: bytearray, sink: Callable[[bytes], object]) -> None:
         """Receive a piece and give it on; nobody holds it while the next one is waited for."""
         data = download.feed(buffer, self._receive(buffer))
         if data:
@@ -254,7 +203,7 @@ class FileClient:
         self._send(wire.UPLOAD)
         ready = self._answer(self._deadlines.handshake)
         if not ready.is_ready:
-            _checked(ready.content())
+            checked(ready.content())
             raise WrongAnswer("bad shape", "expected READY, got another answer")
         try:
             for line in source.lines():
@@ -263,7 +212,7 @@ class FileClient:
         except ConnectionLost:
             self._look_for_the_reason()
             raise
-        content = _checked(self._answer(self._deadlines.idle).content())
+        content = checked(self._answer(self._deadlines.idle).content())
         data = content.get("data")
         name = data.get("file_path") if isinstance(data, dict) else content.get("data_namafile")
         if not isinstance(name, str):
@@ -276,10 +225,10 @@ class FileClient:
 
     def _ask(self, line: bytes) -> dict[str, Any]:
         self._send(line)
-        return _checked(self._answer(self._deadlines.handshake).content())
+        return checked(self._answer(self._deadlines.handshake).content())
 
-    def _answer(self, limit: float) -> wire.Answer:
-        answer, buffer = wire.Answer(), _pieces()
+    def _answer(self, limit: float) -> Answer:
+        answer, buffer = Answer(), _pieces()
         self._limit = limit
         while not answer.done:
             received = self._receive(buffer)
@@ -295,8 +244,8 @@ class FileClient:
     def _look_for_the_reason(self) -> None:
         """A server that tells a client off closes at once: its words may still be there."""
         self._ends = min(self._ends, time.perf_counter() + FAREWELL_S)
-        with suppress(FileServerError, wire.ProtocolError):
-            _checked(self._answer(FAREWELL_S).content())
+        with suppress(FileServerError, ProtocolError):
+            checked(self._answer(FAREWELL_S).content())
 
     # -- connection ------------------------------------------------------------------------------
 
@@ -400,20 +349,6 @@ def address_of(text: str) -> tuple[str, int]:
     if parts.scheme not in ("", "tcp") or not parts.hostname or parts.port == 0 or "@" in text:
         raise ValueError("expected HOST:PORT")
     return parts.hostname, parts.port or PORT
-
-
-def _checked(content: dict[str, Any]) -> dict[str, Any]:
-    """An object whose status is OK."""
-    status = content.get("status")
-    if status == "OK":
-        return content
-    if status != "ERROR":
-        raise WrongAnswer("bad shape", "expected the status OK or ERROR, got another")
-    told = str(content.get("data"))
-    for begin, outcome, text in _TEXTS:
-        if told.startswith(begin):
-            raise WrongAnswer(outcome, text)
-    raise WrongAnswer(SERVER_ERROR, "the server answered ERROR")
 
 
 def _broken(error: OSError) -> str:

@@ -88,7 +88,12 @@ ORIGINS = 16
 
 
 class HttpClient:
-    """See the module."""
+    """Calls below `base_url`, with `headers` in each; ValueError where that is no address.
+
+    `rules` are deadlines in seconds and limits in bytes. `verify` is whether certificates are
+    checked, or the file of an authority to check them against; `ssl_context` outranks it where a
+    call does not say otherwise. `cookies` are kept there between calls, None keeps none.
+    """
 
     response_type: type[HttpResponse] = HttpResponse
 

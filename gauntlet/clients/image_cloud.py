@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import gevent
 from gevent import monkey, socket
 
+from gauntlet.clients._image_cloud_judging import judge_decrypted, judge_encrypted
 from gauntlet.errors import WrongAnswer
-from gauntlet.wire import chunks, cloud, numbers
+from gauntlet.wire import chunks, cloud
 from gauntlet.wire.chunks import LARGEST_DATAGRAM
 from gauntlet.wire.mailbox import (
     Answer,
@@ -38,27 +39,6 @@ PACING_S = 0.002
 """Between two datagrams of a request: a node with the usual small buffer loses none of them."""
 BREATH = 64
 """Datagrams taken in a row before other users of the process get their turn."""
-
-SERVER_ERRORS = (
-    "Coordinator did not respond",
-    "Coordinator unreachable",
-    "Selected node did not respond",
-    "Forward to selected node failed",
-    "Cannot detect image format",
-    "Failed to decode",
-    "Image too small",
-    "Cover image too small",
-    "Encryption key image not found",
-    "Invalid metadata length",
-    "Invalid image length",
-    "Unexpected end of pixel data",
-)
-"""How a node's errors begin; what follows differs."""
-
-_PNG = b"[137,80,78,71,13,10,26,10,0,0,0,13,73,72,68,82,"
-_PNG_END = b"0,0,0,0,73,69,78,68,174,66,96,130]"
-SHORTEST_PNG = 8 + 25 + 12 + 12
-_JPEG = b"[255,216,255,"
 
 
 class NoAnswer(TimeoutError):
@@ -132,7 +112,12 @@ class ImageCloudClient:
         longest: int = LONGEST_ANSWER,
         receive_buffer: int = RECEIVE_BUFFER,
     ) -> None:
-        """`servers` are written as HOST:PORT; their names are resolved here, once."""
+        """`servers` are written as HOST:PORT; their names are resolved here, once.
+
+        `pacing_s` lies between two datagrams, `pause_s` between two attempts. An answer may have
+        `longest` bytes; `receive_buffer` bytes are asked of the kernel. OSError where a name is
+        unknown.
+        """
         family, self._addresses = resolved(servers)
         self._pacing_s, self._attempts, self._pause_s = pacing_s, attempts, pause_s
         # The plain socket with a watcher of our own: gevent's would set a timer for each datagram.
@@ -164,11 +149,11 @@ class ImageCloudClient:
         self._socket.close()
 
     def encrypt(self, server: str, request: Request) -> Reply:
-        """Have a picture encrypted."""
+        """Have a picture encrypted; the answer is a PNG, whole to its end."""
         return self._ask(server, request, cloud.ENCRYPTED, _encryption, judge_encrypted)
 
     def decrypt(self, server: str, request: Request) -> Reply:
-        """Have a picture decrypted; `array` is that of the encrypted one."""
+        """Have a picture decrypted, a PNG or JPEG; `array` is that of the encrypted one."""
         return self._ask(server, request, cloud.DECRYPTED, _decryption, judge_decrypted)
 
     # -- attempts --------------------------------------------------------------------------------
@@ -315,54 +300,6 @@ def resolved(servers: Sequence[str]) -> tuple[int, dict[str, Any]]:
 def _first(infos: Sequence[Any], family: int) -> Any:
     """The first address of that family; None where there is none."""
     return next((info[4] for info in infos if info[0] == family), None)
-
-
-# -- judging ---------------------------------------------------------------------------------------
-
-
-def judge_encrypted(answer: Answer) -> int:
-    """A success with a PNG, whole to its last byte; its pixels are for the verification.
-
-    Gives back the length of the PNG.
-    """
-    array, count = _judged(answer)
-    if bytes(array[: len(_PNG)]) != _PNG:
-        raise WrongAnswer("content type", "expected a PNG, got another file")
-    _check_end(array)
-    return count
-
-
-def judge_decrypted(answer: Answer) -> int:
-    """A success with a picture; gives back its length."""
-    array, count = _judged(answer)
-    if bytes(array[: len(_PNG)]) == _PNG:
-        _check_end(array)
-    elif bytes(array[: len(_JPEG)]) != _JPEG:
-        raise WrongAnswer("content type", "expected a PNG or JPEG, got another file")
-    return count
-
-
-def _judged(answer: Answer) -> tuple[memoryview, int]:
-    fields = answer.message.fields
-    success, error = fields.get("success"), fields.get("error")
-    if success is False:
-        told = error if isinstance(error, str) else ""
-        known = next((one for one in SERVER_ERRORS if told.startswith(one)), "another error")
-        raise WrongAnswer("server error", known)
-    if success is not True or error is not None:
-        raise WrongAnswer("bad shape", "expected success and error, got other values")
-    try:
-        count = numbers.count(answer.message.array)
-    except ValueError:
-        raise WrongAnswer("bad shape", "expected an array of bytes, got another") from None
-    if count < SHORTEST_PNG:
-        raise WrongAnswer("wrong length", "expected a picture, got fewer bytes than one has")
-    return answer.message.array, count
-
-
-def _check_end(array: memoryview) -> None:
-    if bytes(array[-len(_PNG_END) :]) != _PNG_END:
-        raise WrongAnswer("truncated", "expected the end of a PNG, got other bytes")
 
 
 def _encryption(request: Request) -> bytes:

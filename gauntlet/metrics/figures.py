@@ -31,7 +31,8 @@ from prometheus_client.metrics_core import (
 import gauntlet
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.report.record import Moment, RunRecord, ThresholdResult, threshold_result
+from gauntlet.report.entries import threshold_result
+from gauntlet.report.record import Moment, RunRecord, ThresholdResult
 from gauntlet.run import Run
 from gauntlet.verdict import Verdict
 

@@ -44,7 +44,10 @@ class Picture(NamedTuple):
 
 
 class PicturePool:
-    """Encoded pictures that take turns; `skipped` counts the files that could not be read."""
+    """Encoded pictures that take turns; `skipped` counts the files that could not be read.
+
+    A `size` is width and height in pixels, `quality` that of a JPEG from 1 to 100.
+    """
 
     def __init__(self, blanks: Iterable[tuple[str, Blank]], skipped: int = 0) -> None:
         # All that a picture needs, looked up once: the hot loop only picks and stamps.
@@ -88,7 +91,10 @@ class PicturePool:
         format: Format = "JPEG",
         pause: Pause | None = None,
     ) -> Self:
-        """Take `count` pictures of a folder, or all it has when it has fewer."""
+        """Take `count` pictures of a folder, or all it has when it has fewer.
+
+        UsageError where it has none that can be read.
+        """
         _check_count(count)
         folder = Path(path)
         blanks: list[tuple[str, Blank]] = []

@@ -1,6 +1,6 @@
 """One run seed, and from it as many independent random streams as there are things to choose.
 
-    random = random_stream(seed, Purpose.CHOICES, (worker, user), iteration)
+    random = random_stream(seed, Purpose.FILES, (worker, user), iteration)
     random.integers(100)
 
 The same path gives the same numbers in every process; two different paths give unrelated ones. A
@@ -24,7 +24,6 @@ STREAM_LIMIT = 2**32
 class Purpose(IntEnum):
     """What a stream is for; two purposes never share their numbers. The values are for ever."""
 
-    CHOICES = 0
     PICTURES = 1
     FOLDER = 2
     BLOBS = 3

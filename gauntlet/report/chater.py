@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from gauntlet.measure.series import Series
+from gauntlet.measure.times import Times
 from gauntlet.report.record import Figure, Section
 from gauntlet.units import format_duration
 
@@ -21,7 +21,7 @@ MOST = 10_000
 INVESTIGATE, CRITICAL = 0.01, 0.05
 """Shares of failed requests from and above which a run is to be looked at, and is in trouble."""
 
-BATCH = 4096
+WHOLE = "whole"
 
 _STEP = "broke at "
 
@@ -39,8 +39,7 @@ class FlowSummary:
     def clear(self) -> None:
         """Forget everything; a new run begins."""
         self.counts: Counter[str] = Counter()
-        self._times = Series()
-        self._pending: list[float] = []
+        self._times = Times(WHOLE)
         self._left: list[dict[str, Any]] = []
 
     # -- what users tell -------------------------------------------------------------------------
@@ -54,10 +53,8 @@ class FlowSummary:
         if broken_at is not None:
             self.counts[_STEP + broken_at] += 1
             return
-        self.counts["whole"] += 1
-        self._pending.append(seconds * 1000)
-        if len(self._pending) >= BATCH:
-            self._counted()
+        self.counts[WHOLE] += 1
+        self._times.add(WHOLE, seconds)
 
     def left(self, email: str | None, time_ms: int, why: str) -> None:
         """A dish could not be deleted."""
@@ -71,7 +68,7 @@ class FlowSummary:
         """What came since the last time."""
         wire = {
             "counts": dict(self.counts),
-            "times": self._counted().to_wire(),
+            "times": self._times.to_wire(),
             "left": self._left,
         }
         self.clear()
@@ -80,7 +77,7 @@ class FlowSummary:
     def absorb(self, wire: dict[str, Any]) -> None:
         """Add what a worker handed over."""
         self.counts.update(wire["counts"])
-        self._times.merge(Series.from_wire(wire["times"]))
+        self._times.absorb(wire["times"])
         self._left += wire["left"][: MOST - len(self._left)]
 
     # -- reports ---------------------------------------------------------------------------------
@@ -112,14 +109,16 @@ class FlowSummary:
         return [Figure(name="Failures", value=ratio, shown=shown)]
 
     def _flows(self) -> list[Figure]:
-        whole, figures = self.counts["whole"], []
+        whole, figures = self.counts[WHOLE], []
         broken = {
             name.removeprefix(_STEP): count
             for name, count in sorted(self.counts.items())
             if name.startswith(_STEP)
         }
         if whole:
-            p50, p95 = (format_duration(self._counted().percentile_ms(p) / 1000) for p in (50, 95))
+            p50, p95 = (
+                format_duration(self._times[WHOLE].percentile_ms(p) / 1000) for p in (50, 95)
+            )
             shown = f"{whole}, P50 {p50}, P95 {p95}"
             figures.append(Figure(name="Whole flows", value=whole, shown=shown))
         if broken:
@@ -127,12 +126,6 @@ class FlowSummary:
             total = sum(broken.values())
             figures.append(Figure(name="Broken flows", value=total, shown=f"{total}: {steps}"))
         return figures
-
-    def _counted(self) -> Series:
-        """The times of whole flows; counted many at once, which costs less."""
-        self._times.add_many(self._pending, [0.0] * len(self._pending), 0)
-        self._pending = []
-        return self._times
 
     def _dishes(self) -> list[Figure]:
         counts = self.counts

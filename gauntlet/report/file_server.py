@@ -10,13 +10,12 @@ from typing import Any
 from uuid import uuid4
 
 from gauntlet.clients.file_server import Call, Watch
-from gauntlet.measure.series import Series
+from gauntlet.measure.times import Times
 from gauntlet.report.record import Figure, Section
 from gauntlet.units import format_duration
 
 CONNECT, WAIT = "connect", "wait"
 MEGABYTE = 1024 * 1024
-BATCH = 4096
 _QUANTILES = (50.0, 95.0, 99.0)
 
 
@@ -40,8 +39,7 @@ class TransferSummary:
         self.counts: Counter[str] = Counter()
         self._times: Counter[str] = Counter()
         self._spans: dict[str, tuple[float, float]] = {}
-        self._series = {CONNECT: Series(), WAIT: Series()}
-        self._pending: dict[str, list[float]] = {CONNECT: [], WAIT: []}
+        self._waited = Times(CONNECT, WAIT)
 
     # -- what users tell -------------------------------------------------------------------------
 
@@ -49,8 +47,10 @@ class TransferSummary:
         """An operation is over, well or not."""
         self.counts["sent"] += call.sent
         self.counts["received"] += call.received
-        self._time(CONNECT, call.connect_s)
-        self._time(WAIT, call.wait_s)
+        if call.connect_s is not None:
+            self._waited.add(CONNECT, call.connect_s)
+        if call.wait_s is not None:
+            self._waited.add(WAIT, call.wait_s)
 
     def moved(self, word: str, length: int, call: Call, now: float) -> None:
         """A whole file was verified; `now` by the wall clock."""
@@ -71,7 +71,7 @@ class TransferSummary:
             "counts": dict(self.counts),
             "times": dict(self._times),
             "spans": {word: list(span) for word, span in self._spans.items()},
-            "series": {kind: one.to_wire() for kind, one in self._counted().items()},
+            "waited": self._waited.to_wire(),
             "who": self._who,
             "watch": self.watch.to_wire(),  # always the whole
         }
@@ -84,8 +84,7 @@ class TransferSummary:
         self._times.update(wire["times"])
         for word, (begin, end) in wire["spans"].items():
             self._span(word, begin, end)
-        for kind, one in wire["series"].items():
-            self._series[kind].merge(Series.from_wire(one))
+        self._waited.absorb(wire["waited"])
         self._others[str(wire["who"])] = Watch.from_wire(wire["watch"])
 
     # -- reports ---------------------------------------------------------------------------------
@@ -130,7 +129,7 @@ class TransferSummary:
     def _waits(self) -> list[Figure]:
         figures = []
         for kind, name in ((CONNECT, "Connect"), (WAIT, "Handshake wait")):
-            series = self._counted()[kind]
+            series = self._waited[kind]
             if series.requests:
                 times = series.percentiles_ms(_QUANTILES)
                 shown = ", ".join(f"P{q:g} {format_duration(ms / 1000)}" for q, ms in times.items())
@@ -163,23 +162,9 @@ class TransferSummary:
         )
         return [*figures, _figure("Queueing", queued + starved, shown)]
 
-    # -- times -----------------------------------------------------------------------------------
-
     def _span(self, word: str, begin: float, end: float) -> None:
         first, last = self._spans.get(word, (begin, end))
         self._spans[word] = min(first, begin), max(last, end)
-
-    def _time(self, kind: str, seconds: float | None) -> None:
-        if seconds is not None:
-            self._pending[kind].append(seconds * 1000)
-            if len(self._pending[kind]) >= BATCH:
-                self._counted()
-
-    def _counted(self) -> dict[str, Series]:
-        for kind, pending in self._pending.items():
-            self._series[kind].add_many(pending, [0.0] * len(pending), 0)
-            self._pending[kind] = []
-        return self._series
 
 
 def _count(name: str, count: int) -> Figure:

@@ -19,7 +19,7 @@ from itertools import chain
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.measure.series import Key, Series
-from gauntlet.report import over_time, restoring, sums
+from gauntlet.report import entries, over_time, restoring, sums
 from gauntlet.report import record as parts
 from gauntlet.report.diagnosis import diagnose
 from gauntlet.report.record import RunRecord
@@ -67,7 +67,7 @@ def merged(records: Sequence[RunRecord]) -> RunRecord:
         return found
 
     series = rows("phase_endpoints") or rows("endpoints")
-    servers = parts.table(rows("servers"), "server")
+    servers = entries.table(rows("servers"), "server")
     checks = _checks(records, series)
     moments = over_time.timeline(records)
     whole = Series.merged(series.values())
@@ -84,15 +84,15 @@ def merged(records: Sequence[RunRecord]) -> RunRecord:
             "peak_users": max((moment.users for moment in moments), default=0),
             "fleet": sums.fleet(records),
             "iterations": sums.iterations(records),
-            "outcome": parts.outcome(judgement),
-            "thresholds": tuple(map(parts.threshold_result, checks)),
-            "total": parts.statistics(Key("", "Aggregated"), whole),
-            "endpoints": parts.table(series, "name", "method"),
+            "outcome": entries.outcome(judgement),
+            "thresholds": tuple(map(entries.threshold_result, checks)),
+            "total": entries.statistics(Key("", "Aggregated"), whole),
+            "endpoints": entries.table(series, "name", "method"),
             "servers": servers,
-            "phases": parts.table(rows("phases"), "phase"),
-            "phase_endpoints": parts.table(series, "phase", "name", "method"),
+            "phases": entries.table(rows("phases"), "phase"),
+            "phase_endpoints": entries.table(series, "phase", "name", "method"),
             "sections": sums.sections(records),
-            "histograms": parts.histograms(_added(times)),
+            "histograms": entries.histograms(_added(times)),
             "failures": sums.failures(records),
             "user_errors": dict(sums.added(one.user_errors for one in records)),
             "preflight": tuple(dict.fromkeys(chain.from_iterable(r.preflight for r in records))),
@@ -164,7 +164,7 @@ def _checks(records: Sequence[RunRecord], series: dict[Key, Series]) -> list[Che
     def worst(rule: Threshold) -> tuple[float | None, int]:
         """Of a rule over windows, or about the target: nothing of all is worse."""
         told = [row for one in records for row in one.thresholds if row.rule == rule.text]
-        values = [_value(row) for row in told if row.shown != parts.NO_SAMPLES]
+        values = [_value(row) for row in told if row.shown != entries.NO_SAMPLES]
         samples = sum(row.samples for row in told)
         if not values:
             return None, samples

@@ -11,6 +11,7 @@ from typing import Any
 
 from gauntlet.measure.series import Counts, counts_of, percentiles_us
 from gauntlet.measure.slowest import MOST
+from gauntlet.report import entries
 from gauntlet.report import record as parts
 from gauntlet.report.record import Figure, RunRecord, Section
 
@@ -79,10 +80,10 @@ def arrivals(records: Sequence[RunRecord]) -> parts.Arrivals | None:
     names = ("scheduled", "started", "late", "dropped", "most_waiting")
     return parts.Arrivals(
         **{name: sum(getattr(one, name) for one in told) for name in names},
-        late_ms=parts.named(
-            {q: us / 1000 for q, us in percentiles_us(late, parts.QUANTILES).items()}
+        late_ms=entries.named(
+            {q: us / 1000 for q, us in percentiles_us(late, entries.QUANTILES).items()}
         ),
-        late_hdr=parts.hdr(late),
+        late_hdr=entries.hdr(late),
     )
 
 

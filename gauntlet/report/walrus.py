@@ -22,13 +22,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gauntlet.measure.series import Series
+from gauntlet.measure.times import Times
 from gauntlet.report.record import Figure, Section
 from gauntlet.report.sample import MOST, Sample
 from gauntlet.units import format_duration
 
 FILE = "stress_test_summary.json"
-BATCH = 4096
 
 FIRST, CACHED, PATIENT, VISIBLE = "first", "cached", "patient", "visible"
 """Kinds of times; `patient` are those of cached downloads that were asked for more than once."""
@@ -61,8 +60,7 @@ class BlobSummary:
     def clear(self) -> None:
         """Forget everything; a new run begins."""
         self.counts: Counter[str] = Counter()
-        self._series = {kind: Series() for kind in (FIRST, CACHED, PATIENT, VISIBLE)}
-        self._pending: dict[str, list[float]] = {kind: [] for kind in self._series}
+        self._times = Times(FIRST, CACHED, PATIENT, VISIBLE)
         self._sample = Sample()
 
     # -- what users tell -------------------------------------------------------------------------
@@ -76,16 +74,16 @@ class BlobSummary:
     def read(self, kind: str, seconds: float, state: str) -> None:
         """A cached download, or the first one of a new blob, was right at the first attempt."""
         self.counts[f"{kind} {state}"] += 1
-        self._time(kind, seconds)
+        self._times.add(kind, seconds)
 
     def read_again(self, seconds: float) -> None:
         """A cached download was right at a further attempt: a time, but none of a cache."""
-        self._time(PATIENT, seconds)
+        self._times.add(PATIENT, seconds)
 
     def visible(self, seconds: float) -> None:
         """A blob that was answered with 404 at first was seen, so long after its upload."""
         self.counts["stale"] += 1
-        self._time(VISIBLE, seconds)
+        self._times.add(VISIBLE, seconds)
 
     def count(self, what: str) -> None:
         """Count something that is told as `backed off 429` and the like."""
@@ -102,7 +100,7 @@ class BlobSummary:
         """What came since the last time."""
         wire = {
             "counts": dict(self.counts),
-            "series": {kind: one.to_wire() for kind, one in self._counted().items()},
+            "times": self._times.to_wire(),
             "rows": self._sample.hand_over(),
         }
         self.clear()
@@ -111,8 +109,7 @@ class BlobSummary:
     def absorb(self, wire: dict[str, Any]) -> None:
         """Add what a worker handed over."""
         self.counts.update(wire["counts"])
-        for kind, one in wire["series"].items():
-            self._series[kind].merge(Series.from_wire(one))
+        self._times.absorb(wire["times"])
         self._sample.absorb(wire["rows"])
 
     # -- reports ---------------------------------------------------------------------------------
@@ -126,7 +123,7 @@ class BlobSummary:
         """The figures; times that nobody measured are left out."""
         if not self.counts:
             return None
-        figures = [*self._stored(), *self._times(), *self._cache(), *self._trouble()]
+        figures = [*self._stored(), *self._reads(), *self._cache(), *self._trouble()]
         return Section(title="Blobs", figures=tuple(figures))
 
     def write(self, folder: Path) -> None:
@@ -153,11 +150,10 @@ class BlobSummary:
             figures.append(Figure(name="Blobs told one by one", value=MOST, shown=shown))
         return figures
 
-    def _times(self) -> list[Figure]:
-        series = self._counted()
-        first, cached = series[FIRST], series[CACHED]
+    def _reads(self) -> list[Figure]:
+        first, cached = self._times[FIRST], self._times[CACHED]
         figures = []
-        if every := [one for one in (cached, series[PATIENT]) if one.requests]:
+        if every := [one for one in (cached, self._times[PATIENT]) if one.requests]:
             shortest, longest = min(one.min_ms for one in every), max(one.max_ms for one in every)
             figures.append(_time("Shortest cached download", shortest))
             figures.append(_time("Longest cached download", longest))
@@ -185,7 +181,7 @@ class BlobSummary:
     def _trouble(self) -> list[Figure]:
         figures = []
         if self.counts["stale"]:
-            times = self._counted()[VISIBLE]
+            times = self._times[VISIBLE]
             shown = (
                 f"{self.counts['stale']} ({self.counts['backed off 404']} answers of 404), visible "
                 f"after P50 {_shown(times.percentile_ms(50))}, at most {_shown(times.max_ms)}"
@@ -196,20 +192,6 @@ class BlobSummary:
             if count := self.counts[f"backed off {status}"]:
                 figures.append(_count(f"Backed off after {status}", count))
         return figures
-
-    # -- times and rows --------------------------------------------------------------------------
-
-    def _time(self, kind: str, seconds: float) -> None:
-        pending = self._pending[kind]
-        pending.append(seconds * 1000)
-        if len(pending) >= BATCH:
-            self._counted()
-
-    def _counted(self) -> dict[str, Series]:
-        for kind, pending in self._pending.items():
-            self._series[kind].add_many(pending, [0.0] * len(pending), 0)
-            self._pending[kind] = []
-        return self._series
 
 
 def _told(number: int, row: Row) -> dict[str, object]:

@@ -22,7 +22,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
-from gauntlet import options, thresholds
+from gauntlet import option_group, options, thresholds
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.report import progress, weblines, weblive, webservers
 from gauntlet.report.record import RunRecord, ThresholdResult
@@ -127,7 +127,7 @@ class StartForm:
         self._web_ui = web_ui
         self._suite = suite
         self._environment: Environment = web_ui.environment
-        self._first = self._name_of(self._environment.shape_class)
+        self._first = self._chosen()
         self._preparing = self._stopped = False
 
     def shown(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class StartForm:
         """Take new numbers for a run that goes on: it keeps its shape and its host."""
         if request.form.get("host") not in (None, "", self._environment.host):
             raise UsageError("host: expected that of the run that goes on, got another; stop first")
-        self._pick(self._name_of(self._environment.shape_class))
+        self._pick(self._chosen())
 
     def _prepare(self) -> None:
         runner = self._environment.runner
@@ -205,7 +205,7 @@ class StartForm:
 
     def _check_arrivals(self) -> None:
         """Refuse a rate that is none; the form's fields hold what Locust is about to take over."""
-        given = Namespace(**{name: request.form.get(name) for name in options.ON_THE_PAGE})
+        given = Namespace(**{name: request.form.get(name) for name in option_group.ON_THE_PAGE})
         options.arrivals(given)
         options.max_users(given)
 
@@ -227,7 +227,9 @@ class StartForm:
     def _shapes(self) -> dict[str, LoadTestShape]:
         return self._environment.available_shape_classes or {}
 
-    def _name_of(self, shape: LoadTestShape | None) -> str:
+    def _chosen(self) -> str:
+        """The name of the shape that drives the users."""
+        shape = self._environment.shape_class
         return next((name for name, one in self._shapes.items() if one is shape), DEFAULT)
 
     def _labels(self) -> dict[str, str]:

@@ -55,7 +55,9 @@ COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
 @click.option(
     "--cool-down-max",
     metavar="DURATION",
-    help="The suite goes on then, whatever the probe's latency is. Default: " + COOL_DOWN_MAX + ".",
+    help="The suite goes on then, whatever the probe's response time. Default: "
+    + COOL_DOWN_MAX
+    + ".",
 )
 @click.option(
     "--results-dir",
@@ -213,7 +215,7 @@ def _go_on(
             break
         assert state.baseline_ms is not None
         cooling = cool_down(
-            state.baseline_ms, state.cool_down, state.cool_down_max, probe.latency_ms
+            state.baseline_ms, state.cool_down, state.cool_down_max, probe.response_ms
         )
         last = state.steps[-1].model_copy(update={"cooling": cooling})
         state = state.changed(steps=(*state.steps[:-1], last))
@@ -297,9 +299,9 @@ class Progress:
         cooling = step.cooling
         assert cooling is not None
         state = "at rest" if cooling.cooled else "not at rest"
-        latency = "no right answer" if cooling.last_ms < 0 else f"{cooling.last_ms:.1f} ms"
+        last = "no right answer" if cooling.last_ms < 0 else f"{cooling.last_ms:.1f} ms"
         click.echo(
-            f"  {state} after {format_duration(round(cooling.seconds, 1))}: {latency}, "
+            f"  {state} after {format_duration(round(cooling.seconds, 1))}: {last}, "
             f"{cooling.baseline_ms:.1f} ms before the load",
             err=True,
         )

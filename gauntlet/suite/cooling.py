@@ -37,7 +37,7 @@ class Probe:
     def __exit__(self, *_: object) -> None:
         self._child.end()
 
-    def latency_ms(self) -> float | None:
+    def response_ms(self) -> float | None:
         """Of the median call; None where an answer was not right."""
         seconds = []
         for _ in range(CALLS):
@@ -49,35 +49,35 @@ class Probe:
         return median(seconds) * 1000
 
     def baseline_ms(self) -> float:
-        """The latency at rest, after a first round that opens what has to be opened."""
-        self.latency_ms()
-        latency = self.latency_ms()
-        if latency is None:
+        """The response time at rest, after a first round that opens what has to be opened."""
+        self.response_ms()
+        found = self.response_ms()
+        if found is None:
             raise TargetUnreachable("the probe: expected a right answer before the load, got none")
-        return latency
+        return found
 
 
 def cool_down(
     baseline_ms: float,
     least: float,
     most: float,
-    latency_ms: Callable[[], float | None],
+    response_ms: Callable[[], float | None],
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Cooling:
-    """Wait at least `least` seconds, then until the latency is back, `most` seconds in all."""
+    """Wait at least `least` seconds, then until response times are back, `most` seconds in all."""
     began = clock()
     sleep(least)
     limit = baseline_ms * FACTOR + ROOM_MS
     while True:
-        latency = latency_ms()
+        found = response_ms()
         passed = clock() - began
-        cooled = latency is not None and latency <= limit
+        cooled = found is not None and found <= limit
         if cooled or passed + PAUSE_S > most:
             return Cooling(
                 seconds=round(passed, 3),
                 baseline_ms=round(baseline_ms, 3),
-                last_ms=-1.0 if latency is None else round(latency, 3),
+                last_ms=-1.0 if found is None else round(found, 3),
                 cooled=cooled,
             )
         sleep(PAUSE_S)

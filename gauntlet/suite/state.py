@@ -19,13 +19,13 @@ class Part(BaseModel):
 
 
 class Cooling(Part):
-    """What came between two steps: seconds, the probe's latency before the load and at the end."""
+    """What came between two steps: seconds, response times before the load and at the end."""
 
     seconds: float
     baseline_ms: float
     last_ms: float
     cooled: bool
-    """Whether the latency came back; else the longest time was over."""
+    """Whether the response time came back; else the longest time was over."""
 
 
 class Step(Part):
@@ -63,7 +63,7 @@ class SuiteState(Part):
     cool_down_max: float
     started: datetime
     baseline_ms: float | None = None
-    """Latency of the probe before the first step."""
+    """Response time of the probe before the first step."""
     steps: tuple[Step, ...] = ()
 
     @property

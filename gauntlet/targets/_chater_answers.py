@@ -62,9 +62,9 @@ def not_dispatched() -> Response:
     return json({"error": DISPATCH, "success": False}, 503)
 
 
-def not_processed(error: str, status: int = 400) -> Response:
-    """What a photo is refused with, by the parser or by the picture library."""
-    return json({"error": error, "message": "Failed to process the request"}, status)
+def not_processed(error: str) -> Response:
+    """The 400 that a photo is refused with, by the parser or by the picture library."""
+    return json({"error": error, "message": "Failed to process the request"}, 400)
 
 
 def limit_reached(limit: int) -> Response:

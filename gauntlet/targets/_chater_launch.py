@@ -14,7 +14,8 @@ from gauntlet.targets._chater_settings import ChaterSettings
 from gauntlet.targets._chater_store import Store
 from gauntlet.targets.chater import ENDPOINTS, build_app, strikes
 from gauntlet.targets.faults import Faults
-from gauntlet.targets.serve import bind_tcp, http_site, serve
+from gauntlet.targets.http_site import http_site
+from gauntlet.targets.serve import bind_tcp, serve
 
 SECRET = "EATER_SECRET_KEY"
 """The original's own variable."""

@@ -12,6 +12,15 @@ from pybase64 import b64encode
 
 from gauntlet.targets._file_store import Full, Refused, Store, Upload
 from gauntlet.wire import file_protocol as wire
+from gauntlet.wire.file_requests import (
+    Broken,
+    Command,
+    Event,
+    Requests,
+    UploadBegun,
+    UploadData,
+    UploadEnded,
+)
 
 PIECE_BYTES = 256 * 1024
 """Of base64 that are received at once."""
@@ -97,7 +106,7 @@ class Connection:
     ) -> None:
         self._socket, self._store, self._row = peer, store, row
         self._limits, self._faults, self._dice = limits, faults, dice
-        self._requests = wire.Requests(limits.line)
+        self._requests = Requests(limits.line)
         self._upload: Upload | None = None
 
     def serve(self) -> None:
@@ -115,27 +124,27 @@ class Connection:
                     try:
                         self._handle(event, uploads)
                     except Full as full:
-                        self._handle(wire.Broken(str(full)), uploads)
+                        self._handle(Broken(str(full)), uploads)
         if self._upload is not None:
             self._row.served(False)
 
-    def _handle(self, event: wire.Event, uploads: contextlib.ExitStack) -> None:
+    def _handle(self, event: Event, uploads: contextlib.ExitStack) -> None:
         match event:
-            case wire.UploadData(data):
+            case UploadData(data):
                 self._grow(data)
-            case wire.UploadBegun():
+            case UploadBegun():
                 self._upload = uploads.enter_context(self._store.upload())
                 self._naming = wire.Naming()
                 self._doomed = self._strikes(self._faults.reset)
                 self._send(wire.READY + wire.END)
-            case wire.UploadEnded():
+            case UploadEnded():
                 self._finish(uploads)
-            case wire.Broken(text):
+            case Broken(text):
                 self._upload = None
                 self._row.served(False)
                 self._send(wire.refused(text, bare=True))
                 raise _Closed
-            case wire.Command(word, name):
+            case Command(word, name):
                 self._command(word, name)
 
     def _command(self, word: str, name: str | None) -> None:
@@ -178,7 +187,7 @@ class Connection:
         assert self._upload is not None
         self._naming.feed(data)
         if self._naming.length > self._limits.upload:
-            self._handle(wire.Broken("file is too large"), contextlib.ExitStack())
+            self._handle(Broken("file is too large"), contextlib.ExitStack())
         if self._doomed:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             raise _Closed

@@ -13,7 +13,8 @@ from gauntlet.errors import UsageError
 from gauntlet.targets._walrus_directory import store_directory
 from gauntlet.targets._walrus_settings import TokenRules, WalrusSettings
 from gauntlet.targets.faults import Faults, strikes_all
-from gauntlet.targets.serve import Site, bind_tcp, http_site, serve
+from gauntlet.targets.http_site import http_site
+from gauntlet.targets.serve import Site, bind_tcp, serve
 from gauntlet.targets.walrus import ENDPOINTS, Slots, build_app
 
 _FORK = multiprocessing.get_context("fork")

@@ -83,21 +83,22 @@ def target() -> None:
 @seeded
 def predict(host: str, port: int, workers: int, exit_with_parent: bool, **options: Any) -> None:
     """The image API of predict: GET /health, POST /predict."""
-    from gauntlet.targets import serve
+    from gauntlet.targets.http_site import http_site, require_http
 
-    serve.require_http("predict")
+    require_http("predict")
     from gauntlet.targets.predict import ENDPOINTS, PredictSettings, build_app
+    from gauntlet.targets.serve import bind_tcp, serve
 
-    faults, listener = make_faults(options), serve.bind_tcp(host, port)
+    faults, listener = make_faults(options), bind_tcp(host, port)
     settings = PredictSettings(**options)
-    site = serve.http_site(
+    site = http_site(
         listener,
         partial(build_app, settings),
         endpoints=ENDPOINTS,
         workers=workers,
         faults=faults,
     )
-    serve.serve([site], exit_with_parent=exit_with_parent)
+    serve([site], exit_with_parent=exit_with_parent)
 
 
 @target.command()
@@ -107,9 +108,9 @@ def predict(host: str, port: int, workers: int, exit_with_parent: bool, **option
 @seeded
 def walrus(**options: Any) -> None:
     """The HTTP API of Walrus: blobs and quilts through publisher and aggregator."""
-    from gauntlet.targets import serve
+    from gauntlet.targets.http_site import require_http
 
-    serve.require_http("walrus")
+    require_http("walrus")
     from gauntlet.targets._walrus_launch import launch
 
     launch(make_faults(options), options)
@@ -127,9 +128,9 @@ def chater(**options: Any) -> None:
     EATER_SECRET_KEY_FILE names. Without either the target makes a secret for itself and tells it
     at /__secret.
     """
-    from gauntlet.targets import serve
+    from gauntlet.targets.http_site import require_http
 
-    serve.require_http("chater")
+    require_http("chater")
     from gauntlet.targets._chater_launch import launch
 
     launch(make_faults(options), options)

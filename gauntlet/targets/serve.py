@@ -1,4 +1,4 @@
-"""What all reference targets stand on: sockets, worker processes, the `ready` line, the counts.
+"""What all reference targets stand on: sockets, worker processes, the `ready` line.
 
     with bind_tcp("127.0.0.1", 0) as listener:
         site = http_site(listener, build_app, endpoints=("/health", "/blobs/*"), workers=2)
@@ -11,18 +11,15 @@ process outlives it: workers are told to end, have GRACE_S seconds for answers u
 are killed then. Without parent they are killed at once, as nobody waits for their answers, and
 if the supervisor itself is killed, they see that and end.
 
-Every HTTP site answers `GET /__count` with what it answered: see `counts`. Other targets may tell
-it at a `MetricsPort`; then a line `metrics ADDRESS` follows.
+Those that speak HTTP are made by `http_site`, which counts. Other targets may tell of themselves at
+a `MetricsPort`; then a line `metrics ADDRESS` follows.
 
 Workers are forked, so the calling process must have no threads and no gevent patches.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import importlib
-import logging
 import multiprocessing
 import os
 import signal
@@ -36,20 +33,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from typing import TYPE_CHECKING, NamedTuple
 
-from gauntlet.errors import GauntletError, MissingExtra, UsageError
+from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
-from gauntlet.targets.counts import Counts
-from gauntlet.targets.faults import Deliberate, Faults, FaultyApp, strikes_all
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
-    from starlette.types import ASGIApp, Scope
-    from uvicorn import Server
 
 BACKLOG = 2048
 GRACE_S = 2.0
-KEEP_ALIVE_S = 5
-"""Idle connections are closed after this many seconds, as uvicorn does unless told otherwise."""
 
 Work = Callable[[int, Callable[[], None]], None]
 """The life of one worker process: gets its index, calls the function once it serves."""
@@ -86,15 +77,6 @@ class MetricsPort(NamedTuple):
     families: Callable[[], Sequence[Metric]]
 
 
-def require_http(what: str) -> None:
-    """Raise MissingExtra unless the packages of the `targets` extra can be imported."""
-    for name in ("httptools", "python_multipart", "starlette", "uvicorn"):
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            raise MissingExtra(f"the reference target of {what}", "targets") from error
-
-
 def bind_tcp(host: str, port: int, shared: bool = False) -> socket.socket:
     """A listening socket: clients may connect from now on and wait for the workers.
 
@@ -122,30 +104,6 @@ def bind_tcp(host: str, port: int, shared: bool = False) -> socket.socket:
             f"({reason.lower()})"
         ) from error
     return listener
-
-
-def http_site(
-    listener: socket.socket,
-    build: Callable[[int], ASGIApp],
-    *,
-    endpoints: Sequence[str],
-    workers: int = 1,
-    faults: Faults,
-    strikes: Callable[[Scope], bool] = strikes_all,
-) -> Site:
-    """A counted site of uvicorn workers that have the faults, at the requests these strike.
-
-    Each worker builds its own application, from its index.
-    """
-    host, port = listener.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    counts = Counts(endpoints, workers)
-
-    def work(index: int, up: Callable[[], None]) -> None:
-        app = FaultyApp(build(index), faults, index, counts.first_request_s, strikes)
-        _run_uvicorn(listener, counts.counted(app, index), up)
-
-    return Site(address, listener, work, workers)
 
 
 def serve(
@@ -311,48 +269,3 @@ def _end(workers: Sequence[ForkProcess]) -> None:
         if worker.exitcode is None:
             worker.kill()
             worker.join()
-
-
-def _run_uvicorn(listener: socket.socket, app: ASGIApp, up: Callable[[], None]) -> None:
-    import uvicorn
-
-    _log_warnings()
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        loop="asyncio",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
-    )
-    asyncio.run(_run_server(uvicorn.Server(config), listener, up))
-
-
-async def _run_server(server: Server, listener: socket.socket, up: Callable[[], None]) -> None:
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.005)
-    if server.started:
-        up()
-    await serving
-
-
-def _log_warnings() -> None:
-    """Warnings of uvicorn go to standard error, but not those a fault was meant to cause."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    handler.addFilter(lambda record: not (record.exc_info and _is_deliberate(record.exc_info[1])))
-    logger = logging.getLogger("uvicorn")
-    logger.addHandler(handler)
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
-    # The form parser warns of every malformed body, which is not news to a load tester.
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
-
-
-def _is_deliberate(error: BaseException | None) -> bool:
-    return isinstance(error, Deliberate)

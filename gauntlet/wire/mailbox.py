@@ -46,7 +46,7 @@ class PiecesMissing(Exception):
 
 
 class Rule(NamedTuple):
-    """Patience, in seconds."""
+    """Patience in seconds; how often pieces are asked for again, and how many at a time."""
 
     first_byte_s: float = 5.0
     idle_s: float = 5.0
@@ -56,7 +56,7 @@ class Rule(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A whole answer, and how it came."""
+    """A whole answer, and how it came; moments by the clock of whoever calls the mailbox."""
 
     message: Message
     size: int

@@ -21,13 +21,13 @@ from gauntlet.clients.file_server import (
     ConnectionLost,
     Deadlines,
     FileClient,
-    FileSource,
     HandshakeTimeout,
     IdleTimeout,
     TotalTimeout,
     Watch,
     address_of,
 )
+from gauntlet.clients.file_sources import FileSource
 from gauntlet.errors import WrongAnswer
 from gauntlet.measure.outcomes import outcome_of
 from gauntlet.payloads.files import FilePool

@@ -1,15 +1,16 @@
 """Runs as they might have been: seconds that hang together, and runs that differ."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.report import record
+from gauntlet.report import entries
 from gauntlet.report.record import RunRecord, Slice
 from gauntlet.verdict import Evidence, judge
+from tests.report.usual import USUAL
 
 ENDPOINTS = {"/health": (60.0, 4_000.0, 0.25), "/predict": (120.0, 40_000.0, 0.35)}
 """Requests per second, median in microseconds, and spread of the logarithm of a response time."""
@@ -77,41 +78,22 @@ def run_record(**changes: Any) -> RunRecord:
     series = Series()
     for at in range(20):
         series.add(10.0 + at, False, 1_790_000_000 + at, 1000)
-    started = changes.pop("started", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    duration = changes.pop("duration", 30.0)
+    started = changes.pop("started", USUAL["started"])
+    duration = changes.pop("duration", USUAL["duration"])
     verdict = judge(Evidence(20, 0, 0, ()))
     parts: dict[str, Any] = {
-        "gauntlet": "0.1.0",
-        "locust": "2.47.0",
-        "python": "3.11.7",
-        "system": "predict",
-        "profile": "smoke",
-        "environment": "local",
-        "target": "http://localhost:8000",
+        **USUAL,
         "started": started,
         "ended": started + timedelta(seconds=duration),
         "duration": duration,
         "planned": duration,
-        "peak_users": 5,
-        "seed": 7,
-        "tags": (),
-        "excluded_tags": (),
-        "test_env": "",
-        "test_version": "",
-        "description": "",
         "mix": {"weights": {"health": 1}},
-        "fleet": record.Fleet(workers=0, lost=()),
-        "iterations": None,
-        "outcome": record.outcome(verdict),
+        "outcome": entries.outcome(verdict),
         "thresholds": (),
-        "total": record.statistics(Key("", "Aggregated"), series),
-        "endpoints": record.table({Key("GET", "/health"): series}, "name", "method"),
+        "total": entries.statistics(Key("", "Aggregated"), series),
+        "endpoints": entries.table({Key("GET", "/health"): series}, "name", "method"),
         "servers": (),
         "phases": (),
         "histograms": (),
-        "failures": (),
-        "user_errors": {},
-        "preflight": (),
-        "timeline": (),
     }
     return RunRecord(**{**parts, **changes})

@@ -312,6 +312,12 @@ def read_record(folder: Path) -> Json:
     return record
 
 
+def figures(record: Json, told: str = "shown") -> dict[str, Any]:
+    """What is shown of each figure in the only section of a record, or its `value`, by name."""
+    (section,) = record["sections"]
+    return {figure["name"]: figure[told] for figure in section["figures"]}
+
+
 def broken(record: Json) -> set[str]:
     """The rules of a record that did not hold."""
     return {one["rule"] for one in record["thresholds"] if not one["held"]}

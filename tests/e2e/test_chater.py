@@ -15,7 +15,7 @@ import pytest
 from gauntlet.clients import chater as api
 from gauntlet.clients._chater_tokens import mint
 from gauntlet.pb.today_food_pb2 import TodayFood
-from tests.e2e.support import ROOT, Ended, Json, Lab, Process, Target, answers, free_port
+from tests.e2e.support import ROOT, Ended, Json, Lab, Process, Target, answers, figures, free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -76,8 +76,7 @@ class Chater:
     @property
     def figures(self) -> dict[str, str]:
         """The section of the record."""
-        (section,) = self.lab.record["sections"]
-        return {figure["name"]: figure["shown"] for figure in section["figures"]}
+        return figures(self.lab.record)
 
 
 @pytest.fixture

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support import ROOT, Ended, Json, Lab, Process, counted, free_port, wait_until_gone
+from tests.e2e.support import (
+    ROOT,
+    Ended,
+    Json,
+    Lab,
+    Process,
+    counted,
+    figures,
+    free_port,
+    wait_until_gone,
+)
 from tests.e2e.test_web_runs import Page
 from tests.targets._files import FileServer, file_server, worker_lines
 from tests.targets.conftest import Ended as TargetEnded
@@ -32,12 +42,6 @@ def at(server: FileServer) -> tuple[str, str]:
 
 def run(lab: Lab, *options: str, **variables: str) -> Ended:
     return lab.run(*options, file=FILE, **variables)
-
-
-def figures(record: Json) -> dict[str, str]:
-    """What the section of the record shows, by name."""
-    (section,) = record["sections"]
-    return {one["name"]: one["shown"] for one in section["figures"]}
 
 
 def endpoints(record: Json) -> dict[str, Json]:

@@ -8,7 +8,17 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.support import ROOT, Ended, Json, Lab, Process, free_port, read_record, wait_until
+from tests.e2e.support import (
+    ROOT,
+    Ended,
+    Json,
+    Lab,
+    Process,
+    figures,
+    free_port,
+    read_record,
+    wait_until,
+)
 
 pytestmark = pytest.mark.e2e
 
@@ -53,8 +63,7 @@ class Cloud:
 
     @property
     def figures(self) -> dict[str, Any]:
-        (section,) = self.lab.record["sections"]
-        return {figure["name"]: figure["value"] for figure in section["figures"]}
+        return figures(self.lab.record, "value")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gevent.server import StreamServer
 
-from tests.e2e.support import ROOT, Ended, Json, Lab, Target, free_port, wait_until_gone
+from tests.e2e.support import ROOT, Ended, Json, Lab, Target, figures, free_port, wait_until_gone
 from tests.e2e.test_smoke import read_all
 
 pytestmark = pytest.mark.e2e
@@ -56,8 +56,7 @@ class Walrus:
     @property
     def figures(self) -> dict[str, Any]:
         """The section of the record."""
-        (section,) = self.lab.record["sections"]
-        return {figure["name"]: figure["value"] for figure in section["figures"]}
+        return figures(self.lab.record, "value")
 
 
 @pytest.fixture

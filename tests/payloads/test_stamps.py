@@ -15,10 +15,8 @@ from gauntlet.payloads.stamps import Blank, Format, Recipe, Size, Stamp, find_st
 FORMATS: list[Format] = ["JPEG", "PNG"]
 
 
-def recipe(
-    format: Format = "JPEG", size: Size = (32, 16), quality: int = 85, seed: int = 7
-) -> Recipe:
-    return Recipe(seed, (1, 4), 3, size, quality, format, "drawn")
+def recipe(format: Format = "JPEG", size: Size = (32, 16), quality: int = 85) -> Recipe:
+    return Recipe(7, (1, 4), 3, size, quality, format, "drawn")
 
 
 def plain(format: Format) -> bytes:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.report import record
+from gauntlet.report import entries
 from gauntlet.report.record import RunRecord
 from gauntlet.thresholds import evaluate, parse
 from gauntlet.verdict import Evidence, judge
+from tests.report.usual import USUAL
 
 Measured = Mapping[tuple[str, ...], Sequence[float]]
 MakeRecord = Callable[..., RunRecord]
@@ -52,42 +52,15 @@ def make_record() -> MakeRecord:
                 total.requests, total.failures, sum(users.values()), enough, **(evidence or {})
             )
         )
-        parts: dict[str, Any] = {
-            "gauntlet": "0.1.0",
-            "locust": "2.47.0",
-            "python": "3.11.7",
-            "system": "predict",
-            "profile": "smoke",
-            "environment": "local",
-            "target": "http://localhost:8000",
-            "started": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            "ended": datetime(2026, 1, 2, 3, 4, 35, tzinfo=UTC),
-            "duration": 30.0,
-            "planned": 30.0,
-            "peak_users": 5,
-            "seed": 7,
-            "tags": (),
-            "excluded_tags": (),
-            "test_env": "",
-            "test_version": "",
-            "description": "",
-            "mix": None,
-            "fleet": record.Fleet(workers=0, lost=()),
-            "iterations": None,
-            "failures": (),
-            "user_errors": {},
-            "preflight": (),
-            "timeline": (),
-        }
         return RunRecord(
-            **{**parts, **changes},
-            outcome=record.outcome(judgement),
-            thresholds=tuple(map(record.threshold_result, checks)),
-            total=record.statistics(Key("", "Aggregated"), total),
-            endpoints=record.table(series, "name", "method"),
-            servers=record.table(series, "server"),
-            phases=record.table(series, "phase"),
-            histograms=record.histograms(series),
+            **{**USUAL, **changes},
+            outcome=entries.outcome(judgement),
+            thresholds=tuple(map(entries.threshold_result, checks)),
+            total=entries.statistics(Key("", "Aggregated"), total),
+            endpoints=entries.table(series, "name", "method"),
+            servers=entries.table(series, "server"),
+            phases=entries.table(series, "phase"),
+            histograms=entries.histograms(series),
         )
 
     return make

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gauntlet.measure.series import Key, Series, grid
-from gauntlet.report import record
+from gauntlet.report import entries, record
 from gauntlet.report.record import RunRecord, Slice
 from gauntlet.thresholds import evaluate, parse
 from gauntlet.verdict import Evidence, judge
@@ -96,11 +96,11 @@ def _record(
     total = Series.merged(series.values())
     checks = evaluate([parse(rule) for rule in rules], series)
     judgement = judge(Evidence(total.requests, total.failures, 0, checks))
-    phases = record.table(series, "phase")
+    phases = entries.table(series, "phase")
     order = [name for name, _ in PHASES]
     own_time = {"service_avg_ms": total.avg_ms * 0.9}
     service = {
-        name: ms * 0.9 for name, ms in record.statistics(Key("", ""), total).percentiles_ms.items()
+        name: ms * 0.9 for name, ms in entries.statistics(Key("", ""), total).percentiles_ms.items()
     }
     parts: dict[str, Any] = {
         "gauntlet": "0.1.0",
@@ -125,13 +125,13 @@ def _record(
         "mix": {"weights": {"health": 10, "predict": 60}, "wait": "100ms-500ms"},
         "fleet": record.Fleet(workers=2, lost=()),
         "iterations": None,
-        "outcome": record.outcome(judgement),
-        "thresholds": tuple(map(record.threshold_result, checks)),
-        "total": record.statistics(Key("", "Aggregated"), total).model_copy(
+        "outcome": entries.outcome(judgement),
+        "thresholds": tuple(map(entries.threshold_result, checks)),
+        "total": entries.statistics(Key("", "Aggregated"), total).model_copy(
             update={**own_time, "service_percentiles_ms": service}
         ),
-        "endpoints": record.table(series, "name", "method"),
-        "servers": record.table(series, "server"),
+        "endpoints": entries.table(series, "name", "method"),
+        "servers": entries.table(series, "server"),
         "phases": tuple(sorted(phases, key=lambda one: order.index(one.phase))),
         "sections": (
             record.Section(
@@ -142,7 +142,7 @@ def _record(
                 ),
             ),
         ),
-        "histograms": record.histograms(series),
+        "histograms": entries.histograms(series),
         "failures": (
             record.Failure(
                 method="POST", name=ENDPOINTS[1][1], text="expected status 200, got 503", count=211

@@ -11,6 +11,7 @@ import pytest
 from gauntlet.books import Count
 from gauntlet.errors import UsageError
 from gauntlet.measure.series import Key, Series
+from gauntlet.report.entries import arrivals, histograms, statistics, table, threshold_result
 from gauntlet.report.merging import merged
 from gauntlet.report.record import (
     Failure,
@@ -25,11 +26,6 @@ from gauntlet.report.record import (
     Slice,
     Slow,
     TargetMetric,
-    arrivals,
-    histograms,
-    statistics,
-    table,
-    threshold_result,
 )
 from gauntlet.thresholds import Check, parse
 from gauntlet.verdict import Abort

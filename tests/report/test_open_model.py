@@ -12,7 +12,7 @@ from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.measure.series import Key, Series
 from gauntlet.models import Profile
-from gauntlet.report import console, record
+from gauntlet.report import console, entries
 from gauntlet.report.record import RunRecord
 from gauntlet.thresholds import evaluate, parse
 from gauntlet.units import format_rate, parse_rate
@@ -275,8 +275,8 @@ def test_the_console_tells_both_times_and_the_arrivals(
 ) -> None:
     count = Count(scheduled=12, started=10, late=3, dropped=1, missing=1, most_waiting=4)
     count.late_us = {1000: 10}
-    kept = make_record({("GET", "/a"): [10]}, arrivals=record.arrivals(count)).model_copy(
-        update={"total": record.statistics(Key("", "Aggregated"), late_series())}
+    kept = make_record({("GET", "/a"): [10]}, arrivals=entries.arrivals(count)).model_copy(
+        update={"total": entries.statistics(Key("", "Aggregated"), late_series())}
     )
     text = "\n".join(line.plain for line in console.lines(kept))
     assert (

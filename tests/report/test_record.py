@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from gauntlet.measure.series import Key, Series
 from gauntlet.measure.slices import Slices
-from gauntlet.report import record
-from gauntlet.report.record import QUANTILES, RunRecord
+from gauntlet.report import entries
+from gauntlet.report.entries import QUANTILES
+from gauntlet.report.record import RunRecord, to_json
 from gauntlet.thresholds import Check, parse
 from gauntlet.verdict import Evidence, judge
 
@@ -27,7 +28,7 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
     series.sent, series.retries, series.verified = 70, 2, 1
     series.add_outcome("timeout")
     series.add_outcome("status")
-    kept = record.statistics(Key("GET", "/a", "one", "steady"), series)
+    kept = entries.statistics(Key("GET", "/a", "one", "steady"), series)
     percentiles = {"p50": 20.0, "p90": 50.0, "p95": 50.0, "p99": 50.0, "p99.9": 50.0}
     first_bytes = {"p50": 5.0, "p90": 6.0, "p95": 6.0, "p99": 6.0, "p99.9": 6.0}
     assert kept.percentiles_ms == pytest.approx(percentiles, rel=0.001)
@@ -59,7 +60,7 @@ def test_a_series_is_kept_in_milliseconds_and_ratios() -> None:
 
 
 def test_an_empty_series_is_kept_as_zeros() -> None:
-    kept = record.statistics(Key("", "Aggregated"), Series())
+    kept = entries.statistics(Key("", "Aggregated"), Series())
     numbers = [value for value in kept.model_dump().values() if isinstance(value, int | float)]
     assert len(numbers) > 10
     assert set(numbers) == {0}
@@ -177,7 +178,7 @@ def test_a_histogram_can_be_read_by_others(make_record: MakeRecord) -> None:
 def test_a_check_is_kept_with_its_value_as_people_read_it(
     check: Check, expected: dict[str, object]
 ) -> None:
-    assert record.threshold_result(check).model_dump() == expected
+    assert entries.threshold_result(check).model_dump() == expected
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_a_check_is_kept_with_its_value_as_people_read_it(
 def test_a_judgement_is_kept_in_plain_values(
     evidence: Evidence, verdict: str, code: int, reasons: int
 ) -> None:
-    kept = record.outcome(judge(evidence)).model_dump(mode="json")
+    kept = entries.outcome(judge(evidence)).model_dump(mode="json")
     assert (kept["verdict"], kept["exit_code"], len(kept["reasons"])) == (verdict, code, reasons)
     assert type(kept["verdict"]) is str and type(kept["exit_code"]) is int
 
@@ -213,14 +214,14 @@ def test_slices_stand_on_a_line_each(make_record: MakeRecord) -> None:
         part.add_many([10.0, 20.0], [second, second], 0)
         part.failures = 1
         measured.add(key, second, part)
-    kept = make_record(MEASURED, slices=record.slices(measured, 1000.25))
-    text = record.to_json(kept)
+    kept = make_record(MEASURED, slices=entries.slices(measured, 1000.25))
+    text = to_json(kept)
     assert RunRecord.model_validate_json(text) == kept
     assert [line for line in text.splitlines() if '"t":-0.25' in line] == [
         '    {"t":-0.25,"seconds":1.0,"method":"GET","name":"/a","phase":"","requests":2,'
         '"failures":1,"total_ms":30.0,"counts":[10000,1,20000,1]},'
     ]
-    assert RunRecord.model_validate_json(record.to_json(make_record(MEASURED))).slices == ()
+    assert RunRecord.model_validate_json(to_json(make_record(MEASURED))).slices == ()
 
 
 def test_a_request_that_claims_to_have_ended_before_the_run_is_in_its_first_slice() -> None:
@@ -228,7 +229,7 @@ def test_a_request_that_claims_to_have_ended_before_the_run_is_in_its_first_slic
     measured, part = Slices(), Series()
     part.add_many([10.0], [5000.0], 0)
     measured.add(Key("GET", "/a"), 5000, part)
-    (kept,) = record.slices(measured, 1.7e9)
+    (kept,) = entries.slices(measured, 1.7e9)
     assert (kept.t, kept.requests) == (-1.0, 1)
 
 

@@ -19,14 +19,14 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def latency_ms(self) -> float | None:
+    def response_ms(self) -> float | None:
         self.asked.append(self.now - 100)
         return next(self._latencies)
 
 
 def wait(latencies: Sequence[float | None], least: float, most: float) -> tuple[Cooling, Clock]:
     clock = Clock(latencies)
-    told = cool_down(20.0, least, most, clock.latency_ms, lambda: clock.now, clock.sleep)
+    told = cool_down(20.0, least, most, clock.response_ms, lambda: clock.now, clock.sleep)
     return told, clock
 
 
@@ -35,7 +35,7 @@ def test_the_least_time_is_waited_even_if_the_target_is_at_rest() -> None:
     assert (told.seconds, told.cooled, clock.asked) == (10, True, [10])
 
 
-def test_it_ends_as_soon_as_the_latency_is_back() -> None:
+def test_it_ends_as_soon_as_the_response_time_is_back() -> None:
     told, _ = wait([900.0, None, 36.0, 35.0], least=2, most=120)
     assert (told.seconds, told.cooled, told.last_ms) == (5, True, 35.0)
 

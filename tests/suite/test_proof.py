@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from gauntlet import config
-from gauntlet.report.record import Outcome, RunRecord, threshold_result
+from gauntlet.report.entries import threshold_result
+from gauntlet.report.record import Outcome, RunRecord
 from gauntlet.suite.faults import PROOFS, RATIO, TIME, Fault, Reddens
 from gauntlet.suite.proof import matrix, mistakes
 from gauntlet.systems import SYSTEMS

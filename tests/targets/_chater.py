@@ -3,8 +3,6 @@
 import http.client
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ import jwt
 
 from gauntlet.pb.eater_photo_pb2 import PhotoMessage
 from gauntlet.pb.today_food_pb2 import TodayFood
-from tests.targets.conftest import DEADLINE_S, ROOT, end, picture, read_line
+from tests.targets.conftest import DEADLINE_S, end, ended, picture, read_line, start
 
 SECRET = "short"
 """Less than 32 bytes, so that the key is its digest."""
@@ -98,24 +96,12 @@ def photo(at: str = "", seed: int = 1, kind: str = "default_prompt", data: bytes
 @contextmanager
 def chater(*options: str, secret: str | None = SECRET) -> Iterator[Chater]:
     """A quick target that runs for a block."""
-    command = [sys.executable, "-m", "gauntlet.targets", "chater", "--port", "0"]
     known = {name: text for name, text in os.environ.items() if not name.startswith("EATER_")}
-    process = subprocess.Popen(
-        [*command, "--exit-with-parent", *QUICK, *options],
-        cwd=ROOT,
-        env=known | ({"EATER_SECRET_KEY": secret} if secret else {}),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    variables = known | ({"EATER_SECRET_KEY": secret} if secret else {})
+    command = ("chater", "--port", "0", "--exit-with-parent", *QUICK, *options)
+    with ended(start(*command, variables=variables)) as process:
         line = read_line(process)
         assert line.startswith("ready http://127.0.0.1:"), (line, end(process))
         yield Chater(int(line.rpartition(":")[2]))
         process.terminate()
         assert end(process) == (0, "", "")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=DEADLINE_S)

@@ -1,17 +1,14 @@
 """Runs the reference file server for the tests, and speaks to it over plain sockets."""
 
 import json
-import os
-import select
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.targets.conftest import DEADLINE_S, ROOT, Ended, end
+from tests.targets.conftest import DEADLINE_S, Ended, end, ended, read_lines, start
 
 END = b"\r\n\r\n"
 
@@ -82,46 +79,21 @@ class Peer:
             return True
 
 
-def start(*options: str) -> subprocess.Popen[str]:
-    """The process of a target, with all three standard streams as pipes."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "gauntlet.targets", "file-server", "--base-port", "0", *options],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def read_lines(process: subprocess.Popen[str], count: int) -> list[str]:
-    """The first lines of standard output. Fails at the deadline."""
-    assert process.stdout is not None
-    output, descriptor = b"", process.stdout.fileno()
-    while output.count(b"\n") < count:
-        readable, _, _ = select.select([descriptor], [], [], DEADLINE_S)
-        assert readable, "the process printed nothing in time"
-        piece = os.read(descriptor, 4096)
-        assert piece, end(process)
-        output += piece
-    return output.decode().splitlines()
+def launch(*options: str) -> subprocess.Popen[str]:
+    """The process of a file server."""
+    return start("file-server", "--base-port", "0", *options)
 
 
 @contextmanager
 def file_server(*options: str, ports: int = 1) -> Iterator[FileServer]:
     """A target that runs for a block; whatever it did, it must have printed no error."""
-    process = start("--exit-with-parent", *options)
-    try:
+    with ended(launch("--exit-with-parent", *options)) as process:
         lines = read_lines(process, ports)
         assert all(line.startswith("ready tcp://127.0.0.1:") for line in lines), lines
         yield FileServer(process, [int(line.rpartition(":")[2]) for line in lines])
         if process.poll() is None:
             code, _, errors = end(process)
             assert (code, errors) == (0, "")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=DEADLINE_S)
 
 
 def worker_lines(output: str) -> list[tuple[int, ...]]:

@@ -2,11 +2,8 @@
 
 import http.client
 import json
-import os
 import random
-import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +12,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from tests.targets.conftest import DEADLINE_S, ROOT, Ended, end
+from tests.targets.conftest import DEADLINE_S, Ended, end, ended, read_lines, start
 
 MIB = 1024 * 1024
 UNKNOWN = "A" * 42 + "E"
@@ -155,29 +152,14 @@ def noise(length: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(length)
 
 
-def start(*options: str) -> subprocess.Popen[str]:
-    """The process of a target, with all three standard streams as pipes."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "gauntlet.targets", "walrus", "--port", "0", *options],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def launch(*options: str) -> subprocess.Popen[str]:
+    """The process of a target of Walrus."""
+    return start("walrus", "--port", "0", *options)
 
 
-def read_ports(process: subprocess.Popen[str], count: int = 1) -> list[int]:
+def read_ports(process: subprocess.Popen[str], count: int) -> list[int]:
     """The ports of the lines that say an address is ready. Fails at the deadline."""
-    assert process.stdout is not None
-    output, descriptor = b"", process.stdout.fileno()
-    while output.count(b"\n") < count:
-        readable, _, _ = select.select([descriptor], [], [], DEADLINE_S)
-        assert readable, "the process printed nothing in time"
-        piece = os.read(descriptor, 4096)
-        assert piece, end(process)
-        output += piece
-    lines = output.decode().splitlines()
+    lines = read_lines(process, count)
     assert all(line.startswith("ready http://127.0.0.1:") for line in lines), lines
     return [int(line.rpartition(":")[2]) for line in lines]
 
@@ -185,19 +167,14 @@ def read_ports(process: subprocess.Popen[str], count: int = 1) -> list[int]:
 @contextmanager
 def walrus(*options: str) -> Iterator[Walrus]:
     """A target that runs for a block; at its end it must end in order and have printed nothing."""
-    process = start("--exit-with-parent", *options)
-    try:
+    with ended(launch("--exit-with-parent", *options)) as process:
         ports = read_ports(process, 1 + ("--aggregator-port" in options))
         target = Walrus(ports[0], process, Service(ports[-1]))
         yield target
         if process.poll() is None:
             assert target.stop() == (0, "", "")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=DEADLINE_S)
 
 
 def end_of(*options: str) -> Ended:
     """How a target ends that cannot start."""
-    return end(start(*options))
+    return end(launch(*options))

@@ -3,13 +3,14 @@
 import http.client
 import io
 import json
+import os
 import random
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,11 +141,12 @@ def picture(
     return Picture(encoded.getvalue())
 
 
-def launch(*options: str) -> subprocess.Popen[str]:
+def start(*command: str, variables: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """The process of a target, with all three standard streams as pipes."""
     return subprocess.Popen(
-        [sys.executable, "-m", "gauntlet.targets", "predict", "--port", "0", *options],
+        [sys.executable, "-m", "gauntlet.targets", *command],
         cwd=ROOT,
+        env=variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -152,12 +154,38 @@ def launch(*options: str) -> subprocess.Popen[str]:
     )
 
 
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that is gone behind the block, whatever happens in it."""
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=DEADLINE_S)
+
+
+def launch(*options: str) -> subprocess.Popen[str]:
+    """The process of a target of predict."""
+    return start("predict", "--port", "0", *options)
+
+
 def read_line(process: subprocess.Popen[str]) -> str:
-    """The next line of standard output; empty at its end. Fails at the deadline."""
+    """The first line of standard output. Fails at the deadline."""
+    return read_lines(process, 1)[0]
+
+
+def read_lines(process: subprocess.Popen[str], count: int) -> list[str]:
+    """The first lines of standard output. Fails at the deadline."""
     assert process.stdout is not None
-    readable, _, _ = select.select([process.stdout], [], [], DEADLINE_S)
-    assert readable, "the process printed nothing in time"
-    return process.stdout.readline()
+    output, descriptor = b"", process.stdout.fileno()
+    while output.count(b"\n") < count:
+        readable, _, _ = select.select([descriptor], [], [], DEADLINE_S)
+        assert readable, "the process printed nothing in time"
+        piece = os.read(descriptor, 4096)
+        assert piece, end(process)
+        output += piece
+    return output.decode().splitlines()
 
 
 def end(process: subprocess.Popen[str]) -> Ended:
@@ -188,18 +216,13 @@ def wait_until_gone(processes: list[psutil.Process]) -> None:
 @contextmanager
 def running(*options: str) -> Iterator[Target]:
     """A target that runs for a block; at its end it must end in order and have printed nothing."""
-    process = launch("--exit-with-parent", *options)
-    try:
+    with ended(launch("--exit-with-parent", *options)) as process:
         line = read_line(process)
         assert line.startswith("ready http://127.0.0.1:"), line
         target = Target(process, int(line.rpartition(":")[2]))
         yield target
         if process.poll() is None:
             assert target.stop() == (0, "", "")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=DEADLINE_S)
 
 
 @pytest.fixture(name="start_target")

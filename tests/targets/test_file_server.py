@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gauntlet.targets import _file_store
-from tests.targets._files import FileServer, Peer, file_server, start, worker_lines
+from tests.targets._files import FileServer, Peer, file_server, launch, worker_lines
 from tests.targets.conftest import end
 
 UNKNOWN = {"status": "ERROR", "data": "request tidak dikenali"}
@@ -299,7 +299,7 @@ def test_a_folder_that_nobody_holds_any_more_is_removed_by_the_next(
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(options: list[str], words: str) -> None:
-    ended = end(start(*options))
+    ended = end(launch(*options))
     assert ended.code == 2
     assert words in ended.errors and len(ended.errors.splitlines()) == 1
     assert "ready" not in ended.output

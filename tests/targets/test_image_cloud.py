@@ -4,8 +4,6 @@ import json
 import select
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 from gauntlet.targets._image_cloud_cluster import Cluster
 from gauntlet.wire import chunks, cloud
 from tests.clients.test_image_cloud import noise
-from tests.targets.conftest import DEADLINE_S, ROOT, end, read_line
+from tests.targets.conftest import DEADLINE_S, end, ended, read_lines, start
 
 PICTURE = noise(40, 30)
 LONG = noise(200, 150)
@@ -24,25 +22,13 @@ LONG = noise(200, 150)
 @contextmanager
 def running(*options: str, nodes: int = 1) -> Iterator[list[tuple[str, int]]]:
     """Nodes on ports of the kernel's choice; they must end in order and say nothing."""
-    command = [sys.executable, "-m", "gauntlet.targets", "image-cloud", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--nodes", str(nodes), "--exit-with-parent", *options],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        lines = [read_line(process) for _ in range(nodes)]
+    command = ("image-cloud", "--port", "0", "--nodes", str(nodes), "--exit-with-parent")
+    with ended(start(*command, *options)) as process:
+        lines = read_lines(process, nodes)
         assert all(line.startswith("ready udp://127.0.0.1:") for line in lines), lines
         yield [("127.0.0.1", int(line.rpartition(":")[2])) for line in lines]
         process.send_signal(signal.SIGTERM)
         assert end(process) == (0, "", "")
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate(timeout=DEADLINE_S)
 
 
 @pytest.fixture(scope="module")
@@ -254,16 +240,9 @@ def test_wrong_pixels_and_wrong_metadata_are_wrong() -> None:
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(options: list[str], line: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "gauntlet.targets", "image-cloud", *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(line) and done.stderr.count("\n") == 1
+    code, output, errors = end(start("image-cloud", *options))
+    assert (code, output) == (2, "")
+    assert errors.startswith(line) and errors.count("\n") == 1
 
 
 # -- the cluster, without sockets ------------------------------------------------------------------

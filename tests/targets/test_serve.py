@@ -14,7 +14,8 @@ from starlette.applications import Starlette
 
 from gauntlet.errors import UsageError
 from gauntlet.targets.faults import Faults
-from gauntlet.targets.serve import bind_tcp, http_site
+from gauntlet.targets.http_site import http_site
+from gauntlet.targets.serve import bind_tcp
 from tests.targets.conftest import (
     DEADLINE_S,
     ROOT,

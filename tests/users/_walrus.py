@@ -1,23 +1,18 @@
 """Reference targets and users of Walrus for the tests beside this file."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-from gevent import subprocess
 from locust.env import Environment
 
 from gauntlet.measure.outcomes import outcome_of
 from gauntlet.mixes.walrus import WalrusMix
 from gauntlet.report.walrus import BlobSummary
 from gauntlet.user import Preparation
-from tests.clients.torture import PATIENCE_S
 from users.walrus import WalrusUser
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of the publisher, 40 bytes long"
 QUICK = {"attempts": 4, "pause": "10ms", "longest_pause": "40ms", "visible_pause": "20ms"}
 FLOW = ["PUT /v1/blobs", "GET /v1/blobs/{id} first", "GET /v1/blobs/{id} cached"]
@@ -29,36 +24,6 @@ SEEDS = count()
 """A run never repeats the blobs of another."""
 
 Meta = dict[str, Any]
-
-
-class Targets:
-    """Reference targets of a test, ended with it."""
-
-    def __init__(self) -> None:
-        self._processes: list[subprocess.Popen[str]] = []
-
-    def start(self, *options: str, addresses: int = 1) -> list[str]:
-        """Start one; its addresses."""
-        command = [sys.executable, "-m", "gauntlet.targets", "walrus", "--port", "0"]
-        process = subprocess.Popen(
-            [*command, "--first-read", "0s", "--exit-with-parent", *options],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdin is not None and process.stdout is not None
-        self._processes.append(process)
-        lines = [process.stdout.readline() for _ in range(addresses)]
-        assert all(line.startswith("ready ") for line in lines), lines
-        return [line.split()[1] for line in lines]
-
-    def close(self) -> None:
-        for process in self._processes:
-            assert process.stdin is not None and process.stdout is not None
-            process.stdin.close()
-            process.wait(PATIENCE_S)
-            process.stdout.close()
 
 
 class Client:

@@ -7,7 +7,8 @@ import gevent
 import pytest
 
 from tests.clients.torture import PATIENCE_S
-from tests.users._walrus import Client, Make, Targets
+from tests.users._targets import Targets
+from tests.users._walrus import Client, Make
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def patience() -> Iterator[None]:
 
 @pytest.fixture
 def targets() -> Iterator[Targets]:
-    targets = Targets()
+    targets = Targets("walrus", "--first-read", "0s")
     yield targets
     targets.close()
 
@@ -26,7 +27,7 @@ def targets() -> Iterator[Targets]:
 @pytest.fixture(scope="module")
 def well() -> Iterator[str]:
     """A target without any fault, for all tests that need no other."""
-    targets = Targets()
+    targets = Targets("walrus", "--first-read", "0s")
     yield targets.start("--cache-headers")[0]
     targets.close()
 

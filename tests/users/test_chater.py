@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from typing import Any
 import gevent
 import jwt
 import pytest
-from gevent import subprocess as green
 from locust.env import Environment
 from PIL import Image
 
@@ -25,12 +23,12 @@ from gauntlet.mixes.chater import ChaterMix
 from gauntlet.report.chater import FILE, FlowSummary, band
 from gauntlet.user import Preparation
 from tests.clients.torture import PATIENCE_S
+from tests.users._targets import Targets
 from users import _chater_before as before
 from users._chater_after import to_the_end
 from users._chater_belongings import SLOTS, Moments
 from users.chater import ChaterUser
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of the target, more than 32 bytes long"
 QUICK = (
     *("--answer-grid", "0s", "--photo-time", "0s", "--recommendation-time", "0s"),
@@ -56,45 +54,23 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-class Targets:
-    """Reference targets, ended with the module."""
+class Quick(Targets):
+    """Targets that do not think; those with the same options are one."""
 
     def __init__(self) -> None:
+        super().__init__("chater", *QUICK, EATER_SECRET_KEY=SECRET)
         self._known: dict[tuple[str, ...], str] = {}
-        self._processes: list[green.Popen[str]] = []
 
-    def start(self, *options: str) -> str:
+    def address(self, *options: str) -> str:
         """The address of one with these options."""
         if options not in self._known:
-            command = [sys.executable, "-m", "gauntlet.targets", "chater", "--port", "0"]
-            process = green.Popen(
-                [*command, "--exit-with-parent", *QUICK, *options],
-                cwd=ROOT,
-                env={**os.environ, "EATER_SECRET_KEY": SECRET},
-                stdin=green.PIPE,
-                stdout=green.PIPE,
-                text=True,
-            )
-            assert process.stdout is not None
-            self._processes.append(process)
-            line = process.stdout.readline()
-            assert line.startswith("ready "), line
-            self._known[options] = line.split()[1]
+            (self._known[options],) = self.start(*options)
         return self._known[options]
-
-    def close(self) -> None:
-        for process in self._processes:
-            assert process.stdin is not None
-            process.stdin.close()
-        for process in self._processes:  # all end at the same time
-            assert process.stdout is not None
-            process.wait(PATIENCE_S)
-            process.stdout.close()
 
 
 @pytest.fixture(scope="module")
-def targets() -> Iterator[Targets]:
-    targets = Targets()
+def targets() -> Iterator[Quick]:
+    targets = Quick()
     yield targets
     targets.close()
 
@@ -140,10 +116,10 @@ class Client:
 
 
 @pytest.fixture
-def well(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> str:
+def well(targets: Quick, monkeypatch: pytest.MonkeyPatch) -> str:
     """A target without faults, and its secret in the environment."""
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
-    return targets.start()
+    return targets.address()
 
 
 # -- tasks -----------------------------------------------------------------------------------------
@@ -195,7 +171,7 @@ def test_a_dish_for_health_levels_is_uploaded_once_and_deleted_in_the_end(well: 
 
 
 def test_a_sign_in_is_refused_unless_an_id_token_is_given(
-    well: str, targets: Targets, monkeypatch: pytest.MonkeyPatch
+    well: str, targets: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = Client(well)
     one.user.eater_auth()
@@ -227,10 +203,10 @@ def test_every_user_has_an_account_of_its_own_and_the_next_one_gets_it(well: str
 
 
 def test_users_of_one_token_touch_their_own_dishes_only(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch
+    targets: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_USER_TOKEN", tokens.mint(SECRET, "all@x.y"))
-    one = Client(targets.start())
+    one = Client(targets.address())
     crowd = [one.user, *(one.another() for _ in range(19))]
     gevent.joinall([gevent.spawn(user.full_flow) for user in crowd for _ in range(3)], count=60)
     assert len(one.events) == 60 * len(FLOW) and not one.outcomes
@@ -240,13 +216,13 @@ def test_users_of_one_token_touch_their_own_dishes_only(
     assert not one.counts["left"]
 
 
-def test_several_tokens_are_dealt_out(targets: Targets, tmp_path: Path) -> None:
+def test_several_tokens_are_dealt_out(targets: Quick, tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     emails = [f"{name}@x.y" for name in "abc"]
     path.write_text("\n".join(tokens.mint(SECRET, email) for email in emails) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEST_USER_TOKEN_FILE", str(path))
-        one = Client(targets.start())
+        one = Client(targets.address())
         users = [one.user, one.another(), one.another()]
     assert sorted(str(user.account.email) for user in users) == emails
     one.user.full_flow()
@@ -275,9 +251,9 @@ def test_a_token_that_cannot_be_good_is_refused_before_anything_is_sent(
 
 
 def test_without_any_token_there_is_none_in_the_request(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    targets: Quick, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = Client(targets.start())
+    one = Client(targets.address())
     one.user.alcohol_latest()
     one.user.set_language()
     one.user.set_language()
@@ -293,10 +269,10 @@ def test_without_any_token_there_is_none_in_the_request(
     ],
 )
 def test_a_refused_token_has_its_class(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch, token: str, outcome: str
+    targets: Quick, monkeypatch: pytest.MonkeyPatch, token: str, outcome: str
 ) -> None:
     monkeypatch.setenv("TEST_USER_TOKEN", token)
-    one = Client(targets.start())
+    one = Client(targets.address())
     one.user.full_flow()
     assert one.outcomes == {f"{FLOW[0]}: {outcome}": 1}
     assert one.counts["broke at POST /eater_receive_photo"] == 1
@@ -307,11 +283,11 @@ def test_a_refused_token_has_its_class(
 
 @pytest.mark.parametrize("layout", ["server", "readme"])
 def test_the_layout_of_weights_is_found_out(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch, layout: str
+    targets: Quick, monkeypatch: pytest.MonkeyPatch, layout: str
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
     monkeypatch.setattr(before, "SEEN_WITHIN_S", 0.3)
-    one = Client(targets.start("--weight-layout", layout), manual_weight="auto")
+    one = Client(targets.address("--weight-layout", layout), manual_weight="auto")
     assert one.kind.layout == layout and one.kind.reads_back
     assert one.user.extra.layout == f"as {layout}: a weight was set and read back"
     one.user.full_flow()
@@ -319,20 +295,20 @@ def test_the_layout_of_weights_is_found_out(
 
 
 def test_the_wrong_layout_is_found_in_the_flow(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch
+    targets: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
-    one = Client(targets.start("--weight-layout", "server"), manual_weight="readme")
+    one = Client(targets.address("--weight-layout", "server"), manual_weight="readme")
     one.user.full_flow()
     assert one.outcomes == {"GET /eater_get_today (post-modify): weight lost": 1}
 
 
 def test_a_layout_that_nothing_tells_is_the_documented_one_with_a_warning(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    targets: Quick, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
     monkeypatch.setattr(before, "SEEN_WITHIN_S", 0.3)
-    one = Client(targets.start("--fault-lost-weight", "100%"), manual_weight="auto")
+    one = Client(targets.address("--fault-lost-weight", "100%"), manual_weight="auto")
     assert one.kind.layout == "readme" and not one.kind.reads_back
     assert "no weight could be set and read back" in caplog.text
     one.user.full_flow()
@@ -401,10 +377,10 @@ PHOTO, TODAY, MODIFY, WEIGHT, ADVICE, AGAIN, DELETE = FLOW
     ],
 )
 def test_a_fault_is_caught_under_its_class(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch, fault: str, outcomes: set[str]
+    targets: Quick, monkeypatch: pytest.MonkeyPatch, fault: str, outcomes: set[str]
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
-    one = Client(targets.start(fault, "100%"))
+    one = Client(targets.address(fault, "100%"))
     one.user.full_flow()
     assert set(one.outcomes) == outcomes
     (broken,) = [name for name in one.counts if name.startswith("broke at ")]
@@ -412,7 +388,7 @@ def test_a_fault_is_caught_under_its_class(
 
 
 def test_tasks_beside_the_flow_meet_faults_as_well(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch
+    targets: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
     tasks = ("custom_date_query", "set_language", "alcohol_latest", "submit_feedback")
@@ -422,7 +398,7 @@ def test_tasks_beside_the_flow_meet_faults_as_well(
         ("--fault-content-type", "content type"),
         ("--fault-corrupt", "bad shape"),
     ):
-        one = Client(targets.start(fault, "100%"))
+        one = Client(targets.address(fault, "100%"))
         for task in tasks:
             getattr(one.user, task)()
         assert {name.partition(": ")[2] for name in one.outcomes} == {outcome}, fault
@@ -430,20 +406,20 @@ def test_tasks_beside_the_flow_meet_faults_as_well(
 
 
 def test_the_daily_limit_is_a_class_of_its_own(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch
+    targets: Quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
-    one = Client(targets.start("--daily-limit", "2"))
+    one = Client(targets.address("--daily-limit", "2"))
     for _ in range(2):
         one.user.full_flow()
     assert one.outcomes == {f"{PHOTO}: daily limit": 1}
 
 
 def test_a_deletion_that_was_not_done_is_seen_at_the_next_look_and_in_the_end(
-    targets: Targets, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    targets: Quick, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EATER_SECRET_KEY", SECRET)
-    one = Client(targets.start("--fault-undone", "100%"), percentage=100)
+    one = Client(targets.address("--fault-undone", "100%"), percentage=100)
     one.user.full_flow()
     assert not one.outcomes
     one.user.full_flow()

@@ -13,7 +13,8 @@ from gevent.server import StreamServer
 
 from gauntlet.clients import walrus as api
 from gauntlet.mixes.walrus import WalrusWeights
-from tests.users._walrus import FLOW, ROOT, Make, Targets
+from tests.users._targets import ROOT, Targets
+from tests.users._walrus import FLOW, Make
 from users.walrus import WalrusUser
 
 MIB = 1 << 20

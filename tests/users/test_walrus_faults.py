@@ -8,7 +8,8 @@ from gauntlet.clients import walrus as api
 from gauntlet.clients.http import HttpClient
 from gauntlet.measure.outcomes import outcome_of
 from gauntlet.mixes.walrus import Patience
-from tests.users._walrus import ALL, FIRST, FLOW, PUT, QUICK, READS, Make, Targets
+from tests.users._targets import Targets
+from tests.users._walrus import ALL, FIRST, FLOW, PUT, QUICK, READS, Make
 from users._walrus_ask import Manners
 
 pytestmark = pytest.mark.usefixtures("patience")

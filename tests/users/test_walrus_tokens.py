@@ -6,7 +6,8 @@ import pytest
 
 from gauntlet.clients import walrus as api
 from gauntlet.errors import UsageError
-from tests.users._walrus import ALL, PUT, READS, SECRET, Make, Meta, Targets
+from tests.users._targets import Targets
+from tests.users._walrus import ALL, PUT, READS, SECRET, Make, Meta
 
 pytestmark = pytest.mark.usefixtures("patience")
 

@@ -13,6 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gauntlet.wire import file_protocol as wire
+from gauntlet.wire.file_answers import Answer, Download, ProtocolError
+from gauntlet.wire.file_requests import (
+    Broken,
+    Command,
+    Event,
+    Requests,
+    UploadBegun,
+    UploadData,
+    UploadEnded,
+)
 
 CONTENT = random.Random(1).randbytes(100)
 FILE = wire.file_head('a "data_file": "b.bin') + b64encode(CONTENT) + wire.FILE_TAIL
@@ -25,20 +35,20 @@ def cuts(data: bytes) -> Iterator[list[bytes]]:
     yield [data[at : at + 1] for at in range(len(data))]
 
 
-def download(pieces: list[bytes]) -> tuple[bytes, wire.Download]:
-    reader = wire.Download()
+def download(pieces: list[bytes]) -> tuple[bytes, Download]:
+    reader = Download()
     return b"".join(reader.feed(piece) for piece in pieces), reader
 
 
-def events(pieces: list[bytes], longest: int = 1000) -> list[wire.Event]:
+def events(pieces: list[bytes], longest: int = 1000) -> list[Event]:
     """What a server reads, data of one upload joined."""
-    reader = wire.Requests(longest)
-    found: list[wire.Event] = []
+    reader = Requests(longest)
+    found: list[Event] = []
     for piece in pieces:
         for event in reader.feed(piece):
             last = found[-1] if found else None
-            if isinstance(event, wire.UploadData) and isinstance(last, wire.UploadData):
-                found[-1] = wire.UploadData(last.data + event.data)
+            if isinstance(event, UploadData) and isinstance(last, UploadData):
+                found[-1] = UploadData(last.data + event.data)
             else:
                 found.append(event)
     return found
@@ -46,7 +56,7 @@ def events(pieces: list[bytes], longest: int = 1000) -> list[wire.Event]:
 
 def test_an_answer_is_read_however_it_is_cut() -> None:
     for pieces in cuts(wire.listed(["ä.txt", "b.bin"]) + b"more"):
-        answer = wire.Answer()
+        answer = Answer()
         for piece in pieces:
             if not answer.done:
                 answer.feed(piece)
@@ -56,7 +66,7 @@ def test_an_answer_is_read_however_it_is_cut() -> None:
 
 def test_the_handshake_is_told_from_an_error() -> None:
     for text, ready in ((wire.READY + wire.END, True), (wire.refused("no"), False)):
-        answer = wire.Answer()
+        answer = Answer()
         answer.feed(text)
         assert answer.done and answer.is_ready is ready
 
@@ -104,15 +114,15 @@ def test_an_error_in_place_of_a_file_is_read_however_it_is_cut() -> None:
 )
 def test_a_file_that_is_not_base64_is_refused_however_it_is_cut(body: bytes) -> None:
     for pieces in cuts(wire.file_head("x") + body + wire.FILE_TAIL):
-        with pytest.raises(wire.ProtocolError, match="not base64"):
+        with pytest.raises(ProtocolError, match="not base64"):
             download(pieces)
 
 
 def test_an_answer_that_is_no_object_is_refused() -> None:
     for text in (wire.NOTHING, b"[]" + wire.END, b"soon" + wire.END):
-        answer = wire.Answer()
+        answer = Answer()
         answer.feed(text)
-        with pytest.raises(wire.ProtocolError):
+        with pytest.raises(ProtocolError):
             answer.content()
 
 
@@ -124,35 +134,35 @@ def test_a_name_that_cannot_stand_in_a_line_is_not_sent(name: str) -> None:
 
 @given(st.text(st.characters(exclude_characters="\n\r\0", codec="utf-8"), min_size=1))
 def test_every_other_name_arrives_as_it_was(name: str) -> None:
-    assert events([wire.request("GET", name)], 10_000) == [wire.Command("get", name)]
+    assert events([wire.request("GET", name)], 10_000) == [Command("get", name)]
 
 
 @pytest.mark.parametrize(
     ("line", "event"),
     [
-        pytest.param(b"LIST\r\n", wire.Command("list"), id="capitals and CR LF"),
-        pytest.param(b"  get  'a b' c\n", wire.Command("get", "a b"), id="quotes and blanks"),
-        pytest.param(b"\n", wire.Command("unknown"), id="nothing"),
-        pytest.param(b"upload /etc/passwd\n", wire.Command("unknown", "/etc/passwd"), id="upload"),
-        pytest.param(b"UPLOADxyz z\n", wire.UploadBegun(), id="upload and more"),
-        pytest.param(b'GET "a\n', wire.Broken("No closing quotation"), id="unbalanced quote"),
-        pytest.param(b"GET " + b"a" * 1000, wire.Broken("line is too long"), id="endless line"),
+        pytest.param(b"LIST\r\n", Command("list"), id="capitals and CR LF"),
+        pytest.param(b"  get  'a b' c\n", Command("get", "a b"), id="quotes and blanks"),
+        pytest.param(b"\n", Command("unknown"), id="nothing"),
+        pytest.param(b"upload /etc/passwd\n", Command("unknown", "/etc/passwd"), id="upload"),
+        pytest.param(b"UPLOADxyz z\n", UploadBegun(), id="upload and more"),
+        pytest.param(b'GET "a\n', Broken("No closing quotation"), id="unbalanced quote"),
+        pytest.param(b"GET " + b"a" * 1000, Broken("line is too long"), id="endless line"),
     ],
 )
-def test_a_line_is_a_command(line: bytes, event: wire.Event) -> None:
+def test_a_line_is_a_command(line: bytes, event: Event) -> None:
     assert events([line]) == [event]
 
 
 def test_invalid_utf_8_breaks_the_connection() -> None:
     (event,) = events([b"GET \xff\n"])
-    assert isinstance(event, wire.Broken)
+    assert isinstance(event, Broken)
     assert event.text.startswith("'utf-8' codec can't decode byte")
 
 
 def test_an_upload_is_read_however_it_is_cut() -> None:
     lines = [CONTENT[:60], CONTENT[60:61], CONTENT[61:]]
     text = wire.UPLOAD + b"".join(map(wire.encode_line, lines)) + b"ENDUPLOAD\nLIST\n"
-    told = [wire.UploadBegun(), wire.UploadData(CONTENT), wire.UploadEnded(), wire.Command("list")]
+    told = [UploadBegun(), UploadData(CONTENT), UploadEnded(), Command("list")]
     for pieces in cuts(text):
         assert events(pieces) == told
 
@@ -161,8 +171,8 @@ def test_a_command_in_an_upload_is_taken_for_base64() -> None:
     begun, data, ended = events(
         [b"UPLOAD\nLIST\nENDUPLOADx\n\t ENDUPLOAD \r\n"[:12], b"ENDUPLOAD\n"]
     )
-    assert (begun, ended) == (wire.UploadBegun(), wire.UploadEnded())
-    assert data == wire.UploadData(a2b_base64(b"LIST"))
+    assert (begun, ended) == (UploadBegun(), UploadEnded())
+    assert data == UploadData(a2b_base64(b"LIST"))
 
 
 ODD = st.text("ABab01+/=! \r", max_size=40).map(str.encode)
@@ -174,11 +184,11 @@ def test_a_line_decodes_to_what_the_standard_decoder_makes_of_it(
 ) -> None:
     at = data.draw(st.integers(0, len(line)))
     try:
-        wanted: wire.Event = wire.UploadData(a2b_base64(line))
+        wanted: Event = UploadData(a2b_base64(line))
     except Base64Error as error:
-        wanted = wire.Broken(str(error))
+        wanted = Broken(str(error))
     begun, *found = events([b"UPLOAD\n", line[:at], line[at:] + b"\n"])
-    if isinstance(wanted, wire.Broken):
+    if isinstance(wanted, Broken):
         assert found[-1] == wanted
     else:
         assert found == [one for one in [wanted] if getattr(one, "data", b"")]
@@ -187,7 +197,7 @@ def test_a_line_decodes_to_what_the_standard_decoder_makes_of_it(
 def test_a_long_line_that_is_wrong_at_its_end_counts_all_its_characters() -> None:
     found = events([b"UPLOAD\n", b"QUJD" * 100, b"QUJD" * 50, b"Q\n"])
     text = "number of data characters (601) cannot be 1 more than a multiple of 4"
-    assert found[-1] == wire.Broken(f"Invalid base64-encoded string: {text}")
+    assert found[-1] == Broken(f"Invalid base64-encoded string: {text}")
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ NODE, OTHER = ("127.0.0.1", 8001), ("127.0.0.1", 8002)
 LONGEST = 40 * CHUNK
 
 
-def answer_to(request_id: str, length: int = 60_000, error: str | None = None) -> bytes:
+def answer_to(request_id: str, length: int = 60_000) -> bytes:
     array = b"[" + b"7," * (length // 2) + b"7]"
-    return cloud.response(cloud.ENCRYPTED, request_id, array, error)
+    return cloud.response(cloud.ENCRYPTED, request_id, array)
 
 
 def waiting(request_id: str = "mine", rule: Rule | None = None) -> Mailbox:
