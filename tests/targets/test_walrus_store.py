@@ -1,6 +1,5 @@
 """The store behind the Walrus target: shared by all processes, bounded, and gone at the end."""
 
-import os
 import re
 import subprocess
 import sys
@@ -245,12 +244,11 @@ def test_clients_that_leave_during_a_long_read_do_no_harm(roomy: Walrus) -> None
         connection.close()
     assert in_one_of_five(lambda: roomy.get("/status").seconds < 1)
     (worker,) = roomy.workers()
-    wait_until(lambda: open_blobs(worker.pid) == 0, "the blob is closed")
+    wait_until(lambda: open_blobs(worker) == 0, "the blob is closed")
 
 
-def open_blobs(pid: int) -> int:
-    links = (os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink())
-    return sum("/blobs/" in link for link in links)
+def open_blobs(process: psutil.Process) -> int:
+    return sum("/blobs/" in file.path for file in process.open_files())
 
 
 def test_long_reads_do_not_hold_up_each_other(roomy: Walrus) -> None:
