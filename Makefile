@@ -106,7 +106,7 @@ bench-images: setup  ## CPU per picture of the image cloud's client, its codecs,
 bench-files: setup  ## MB/s and memory of the file server's client and target next to a baseline
 	$(BIN)/python -m benchmarks.files
 
-bench-fleet: setup  ## how many workers one master merges, up to 200: five to six minutes
+bench-fleet: setup  ## how many workers one master merges, up to 200: four to six minutes
 	$(BIN)/python -m benchmarks.fleet
 
 bench-file-matrix: setup  ## time and memory of the whole matrix: five to ten minutes

@@ -9,10 +9,10 @@ from tests.test_docs import table
 
 SCALE = ROOT / "docs" / "scale.md"
 SHARE = 0.7
-PREDICT_US = 248
 RATES = 10_000, 100_000, 1_000_000
 
 ROWS = table(SCALE, "Workers")
+PREDICT_US = float(ROWS[0][1])
 
 
 def workers(rate: float, cost_us: float) -> int:
