@@ -27,7 +27,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from gauntlet import __version__, completing, config, image_commands, scaffold
+from gauntlet import __version__, command_options, completing, config, image_commands, scaffold
 from gauntlet import bench as quick
 from gauntlet.addresses import check_form
 from gauntlet.capacity.command import capacity
@@ -88,13 +88,7 @@ for _command in (
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
 )
 @click.argument("system", shell_complete=completing.systems)
-@click.option(
-    "-e",
-    "--env",
-    metavar="NAME",
-    shell_complete=completing.environments,
-    help="Environment to test. Default: embedded.",
-)
+@command_options.environment
 @click.option(
     "-p",
     "--profile",
@@ -102,7 +96,7 @@ for _command in (
     shell_complete=completing.profiles,
     help="Load profile, such as smoke or spike.",
 )
-@click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+@command_options.url
 @click.option(
     "-m",
     "--mode",
@@ -184,13 +178,7 @@ def run(
     type=click.IntRange(1),
     help="Iterations in all. Default: ten per user of the profile, else 100.",
 )
-@click.option(
-    "-e",
-    "--env",
-    metavar="NAME",
-    shell_complete=completing.environments,
-    help="Environment to test. Default: embedded.",
-)
+@command_options.environment
 @click.option(
     "-p",
     "--profile",
@@ -198,7 +186,7 @@ def run(
     shell_complete=completing.profiles,
     help="Whose users and thresholds to take.",
 )
-@click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+@command_options.url
 @click.option("--json", "as_json", is_flag=True, help="Print the run record, not the table.")
 @click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context

@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import completing, config, scaffold, thresholds
+from gauntlet import command_options, completing, config, scaffold, thresholds
 from gauntlet.addresses import check_form, joined
 from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
@@ -70,14 +70,8 @@ PAUSE_S = 2.0
     metavar="COUNT",
     help="How often the load found must hold. Default: 3.",
 )
-@click.option(
-    "-e",
-    "--env",
-    metavar="NAME",
-    shell_complete=completing.environments,
-    help="Environment to test. Default: embedded.",
-)
-@click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+@command_options.environment
+@command_options.url
 @click.option(
     "--results-dir", metavar="FOLDER", default="results", help="Where the folder is made."
 )

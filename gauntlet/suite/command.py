@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from gauntlet import __version__, completing, config, scaffold
+from gauntlet import __version__, command_options, completing, config, scaffold
 from gauntlet.addresses import check_address
 from gauntlet.commands import figures_console
 from gauntlet.errors import UsageError, gathering
@@ -38,14 +38,8 @@ COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
     shell_complete=completing.systems,
     help="What to test.",
 )
-@click.option(
-    "-e",
-    "--env",
-    metavar="NAME",
-    shell_complete=completing.environments,
-    help="Environment to test. Default: embedded.",
-)
-@click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+@command_options.environment
+@command_options.url
 @click.option("--scale", metavar="FACTOR", help="Shorten all durations: 0.1 makes them a tenth.")
 @click.option(
     "--cool-down",
