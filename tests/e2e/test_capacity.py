@@ -71,9 +71,9 @@ def test_ctrl_c_leaves_the_table_of_what_was_done(lab: Lab) -> None:
 
 
 def test_a_first_load_that_cannot_be_measured_ends_the_search(lab: Lab) -> None:
-    """A thousand answers are needed, a few dozen come."""
-    target = lab.target("--service-time", f"{SECONDS / PIXELS * 1e6:.3f}s")
-    search = ["--users", "--from", "4", "--step", "1s", "--settle", "0s", "--url", target.address]
+    """A thousand answers are needed, three hundred at most come."""
+    target = lab.target("--service-time", f"{0.01 / PIXELS * 1e6:.3f}s")
+    search = ["--users", "--from", "4", "--step", "3s", "--settle", "0s", "--url", target.address]
     ended = capacity(lab, *search, "--threshold", "p99.9 < 60s").end()
     assert ended.code == 4, ended
     assert "too few requests for p99.9 < 60s in measure" in ended.output
