@@ -226,8 +226,7 @@ class Run:
     def _steer(self, t: float) -> None:
         """Tell where Locust's own ramp goes, where no other shape, arrival or count moves users."""
         options, runner = self._environment.parsed_options, self._environment.runner
-        opened = self._arriving is not None and self._arriving.is_open
-        if self._environment.shape_class or opened or getattr(options, "iterations", None):
+        if self._environment.shape_class or self.is_open or getattr(options, "iterations", None):
             return
         if runner is not None and options is not None and options.spawn_rate:
             self._following.steer(t, runner.target_user_count, float(options.spawn_rate))

@@ -105,13 +105,13 @@ class Series:
             self.squares_us += float(us @ us)
             self.min_us = min(self.min_us, float(us.min()))
             self.max_us = max(self.max_us, float(us.max()))
-            _add(self.counts, _gridded(us))
+            add_counts(self.counts, _gridded(us))
             self._add_service(us, ms, late)
 
     def add_first_bytes(self, ms: Numbers) -> None:
         """Count times to first byte; what is None or NaN is not known."""
         if len(ms):
-            _add(self.first_bytes, _gridded(_microseconds(ms)))
+            add_counts(self.first_bytes, _gridded(_microseconds(ms)))
 
     def add_outcome(self, outcome: str) -> None:
         """Count the outcome of a failed request."""
@@ -127,9 +127,8 @@ class Series:
             if len(delayed):
                 service = np.maximum(us - late_us, 0.0)
                 self.late_us += float((us - service).sum())
-                _add(self.moved, _gridded(service[delayed]))
-                _add(self.moved, {slot: -n for slot, n in _gridded(us[delayed]).items()})
-                self.moved = {slot: n for slot, n in self.moved.items() if n}
+                add_counts(self.moved, _gridded(service[delayed]))
+                add_counts(self.moved, {slot: -n for slot, n in _gridded(us[delayed]).items()})
         self.service_max_us = max(self.service_max_us, float(service.max()))
 
     def merge(self, other: "Series") -> None:
@@ -151,13 +150,13 @@ class Series:
         self.service_max_us = max(self.service_max_us, other.service_max_us)
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
-        _add(self.counts, other.counts)
+        add_counts(self.counts, other.counts)
         if other.first_bytes:
-            _add(self.first_bytes, other.first_bytes)
+            add_counts(self.first_bytes, other.first_bytes)
         if other.outcomes:
-            _add(self.outcomes, other.outcomes)
+            add_counts(self.outcomes, other.outcomes)
         if other.moved:
-            _add(self.moved, other.moved)
+            add_counts(self.moved, other.moved)
 
     @classmethod
     def merged(cls, several: Iterable["Series"]) -> Self:
@@ -196,7 +195,7 @@ class Series:
     def service_counts(self) -> Counts:
         """Counts of the service times."""
         counts = dict(self.counts)
-        _add(counts, self.moved)
+        add_counts(counts, self.moved)
         return {slot: n for slot, n in counts.items() if n > 0}
 
     @property
@@ -350,7 +349,8 @@ def _condensed(counts: Counts, ranks: Iterable[int]) -> Counts:
     return kept
 
 
-def _add(own: dict[Any, int], others: Mapping[Any, int]) -> None:
+def add_counts(own: dict[Any, int], others: Mapping[Any, int]) -> None:
+    """Add the counts of others to one's own; what comes to nothing is no longer there."""
     if not own:
         own.update(others)
         return

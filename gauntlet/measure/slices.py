@@ -21,7 +21,7 @@ from struct import Struct
 
 import numpy as np
 
-from gauntlet.measure.series import LARGEST, Counts, Floats, Key, Numbers, Series
+from gauntlet.measure.series import LARGEST, Counts, Floats, Key, Numbers, Series, add_counts
 
 MOST_SECONDS = 600
 """Different slices of time."""
@@ -57,8 +57,7 @@ class Cell:
         self.requests += other.requests
         self.failures += other.failures
         self.total_us += other.total_us
-        for step, count in other.counts.items():
-            self.counts[step] = self.counts.get(step, 0) + count
+        add_counts(self.counts, other.counts)
 
 
 @dataclass(slots=True)
