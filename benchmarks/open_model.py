@@ -27,8 +27,8 @@ from gauntlet.arrivals import steady
 from gauntlet.arriving import Arriving
 from gauntlet.iterating import Iterations
 from gauntlet.measure import table
+from gauntlet.measure.histogram import percentiles_us
 from gauntlet.measure.recorder import Recorder
-from gauntlet.measure.series import percentiles_us
 
 ROUNDS = 3
 SECONDS = 5.0

@@ -20,6 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner, locust_exception_handler
 
 from gauntlet.arrivals import Schedule, Share, Turn
 from gauntlet.books import Book, Count, counted
+from gauntlet.measure.histogram import Counts, added
 from gauntlet.measure.recorder import RUN, Recorder
 from gauntlet.pool import Pool
 from gauntlet.sharing import FIELD, JOIN, LEAVE, NOTICE_S, SILENCE_S, TURNS, Sharing
@@ -62,6 +63,8 @@ class Arriving:
         self._wanted = wanted
         self._schedule: Schedule | None = None
         self._share: Share | None = None
+        self._late_us: Counts = {}
+        """Lateness of all that began here, where this is the judging process."""
         self._begun = math.inf
         """When the schedule began, by this process's `perf_counter`."""
         self._now = 0.0
@@ -111,7 +114,8 @@ class Arriving:
         if self._sharing is not None:
             return self._sharing.count()
         assert self.pool is not None
-        return counted([self._book(self.pool)], 0, self.pool.late_counts)
+        self._late_us = added(self._late_us, self.pool.take_counts())
+        return counted([self._book(self.pool)], 0, self._late_us)
 
     @property
     def is_open(self) -> bool:
@@ -165,6 +169,7 @@ class Arriving:
 
     def _forget(self) -> None:
         self._schedule, self._share, self.pool = None, None, None
+        self._late_us = {}
         self._recorder.open_model = False
         self._begun, self._now = math.inf, 0.0
 

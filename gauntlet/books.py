@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gauntlet.measure.series import Counts
+from gauntlet.measure.histogram import Counts
 
 
 @dataclass

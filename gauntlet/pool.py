@@ -22,7 +22,7 @@ from locust.runners import STATE_CLEANUP, Runner, WorkerRunner
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 from gauntlet.measure import lateness
-from gauntlet.measure.series import grid
+from gauntlet.measure.histogram import grid
 
 MOST = 1000
 """Users of one process, unless somebody says otherwise."""

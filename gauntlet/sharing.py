@@ -15,8 +15,8 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, MasterRunner
 
 from gauntlet.arrivals import Schedule, Turn, served
 from gauntlet.books import Book, Count, counted
+from gauntlet.measure.histogram import Counts, added
 from gauntlet.measure.recorder import RUN
-from gauntlet.measure.series import Counts
 
 TURNS = "gauntlet_turns"
 JOIN = "gauntlet_join"
@@ -180,8 +180,7 @@ class Sharing:
         told = data.get(FIELD)
         if told is None or data.get(RUN) != self._run or self._schedule is None:
             return
-        for slot, count in told["late_us"]:
-            self._late_us[slot] = self._late_us.get(slot, 0) + count
+        self._late_us = added(self._late_us, dict(told["late_us"]))
         book = self._books[client_id] = Book(**told["book"])
         if book.closed and self._end is None:
             self._quit_early.add(client_id)

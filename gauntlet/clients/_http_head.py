@@ -20,7 +20,7 @@ CHUNKED = -1
 UNTIL_CLOSE = -2
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_KEPT_HEADS = 512
+_KEPT_HEADS = 64
 KEPT_HEAD_BYTES = 2048
 
 

@@ -1,24 +1,42 @@
-"""Lets Locust keep what its percentiles of the last ten seconds need, and no more.
+"""Lets Locust keep what its figures of the last seconds need, and no more.
 
 For twenty seconds Locust keeps a copy of all response times of every row of its table, one per
 second. It asks for those of the sum alone, unless `--csv-full-history` wants a line per row. The
 copies of the others were the largest part of what a process's memory grew by, minute by minute.
+So were the requests of every row in every second since the start, of which it reads the last
+twelve; they are all kept where they are printed, which `--json` and `--json-file` do.
 """
 
 from locust.env import Environment
 from locust.stats import StatsEntry
+
+KEPT_S = 60
+"""Seconds of which each row's requests stay known."""
 
 _SUM = "Aggregated", ""
 _locusts = StatsEntry._cache_response_times
 
 
 def install(environment: Environment) -> None:
-    """Keep copies of the sum alone in this process, where nobody asks for more."""
+    """Keep no more in this process, where nobody asks for it."""
     options = environment.parsed_options
-    if not getattr(options, "stats_history_enabled", False):
-        StatsEntry._cache_response_times = _of_the_sum  # type: ignore[method-assign,assignment]
+    copies = bool(getattr(options, "stats_history_enabled", False))
+    seconds = any(getattr(options, name, None) for name in ("json", "json_file"))
+
+    def look(entry: StatsEntry, t: int) -> None:
+        """Called for each row as a second is over."""
+        is_sum = (entry.name, entry.method) == _SUM  # while a table is made it has none to ask
+        if copies or is_sum:
+            _locusts(entry, t)
+        if not seconds:
+            _forget_old(entry.num_reqs_per_sec)
+            _forget_old(entry.num_fail_per_sec)
+
+    StatsEntry._cache_response_times = look  # type: ignore[method-assign,assignment]
 
 
-def _of_the_sum(entry: StatsEntry, t: int) -> None:
-    if (entry.name, entry.method) == _SUM:  # a table that is being made does not yet have its own
-        _locusts(entry, t)
+def _forget_old(seconds: dict[int, int]) -> None:
+    """Let go of all but the last, every `KEPT_S` seconds."""
+    if len(seconds) > 2 * KEPT_S:
+        for second in sorted(seconds)[:-KEPT_S]:
+            del seconds[second]

@@ -1,34 +1,25 @@
 """The response times and counts of one endpoint, kept exactly enough to be merged and defended.
 
-Times are kept in microseconds on HdrHistogram's grid for three significant digits: below 2,048 µs
-exactly, above it the value without all but its eleven leading bits, an error of at most 0.1 %.
-Counts are sparse (grid value -> requests), so a series costs what it holds, merging is addition
-and the wire form is the counts themselves; the hdrhistogram library answers percentiles.
+Times are counts on a grid of microseconds (`gauntlet.measure.histogram`): merging is addition, and
+the wire form is the counts themselves.
 """
 
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from fractions import Fraction
-from itertools import chain
 from typing import Any, NamedTuple, Self, Union
 
 import numpy as np
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 from numpy.typing import NDArray
 
-DIGITS = 3
-HIGHEST_US = 3_600_000_000
-"""One hour; a longer time counts as one hour in percentiles, exactly in average and maximum."""
+from gauntlet.measure.histogram import Counts, add_counts, added, flat, gridded, percentiles_us
 
 LARGEST = 1e15
 """No time, moment or size is larger; what is was no real one."""
 
 Floats = NDArray[np.float64]
 Numbers = Union[Sequence[float | None], "array[float]", Floats]
-
-_BITS = 11  # 2**11 steps carry three significant digits
 
 
 class Key(NamedTuple):
@@ -38,16 +29,6 @@ class Key(NamedTuple):
     name: str
     server: str = ""
     phase: str = ""
-
-
-def grid(microseconds: int) -> int:
-    """The lowest value that HdrHistogram holds equal to `microseconds` at three digits."""
-    shift = microseconds.bit_length() - _BITS
-    return microseconds >> shift << shift if shift > 0 else microseconds
-
-
-Counts = dict[int, int]
-"""Requests by grid value."""
 
 
 @dataclass(slots=True)
@@ -105,13 +86,13 @@ class Series:
             self.squares_us += float(us @ us)
             self.min_us = min(self.min_us, float(us.min()))
             self.max_us = max(self.max_us, float(us.max()))
-            add_counts(self.counts, _gridded(us))
+            self.counts = added(self.counts, gridded(us))
             self._add_service(us, ms, late)
 
     def add_first_bytes(self, ms: Numbers) -> None:
         """Count times to first byte; what is None or NaN is not known."""
         if len(ms):
-            add_counts(self.first_bytes, _gridded(_microseconds(ms)))
+            self.first_bytes = added(self.first_bytes, gridded(_microseconds(ms)))
 
     def add_outcome(self, outcome: str) -> None:
         """Count the outcome of a failed request."""
@@ -127,8 +108,9 @@ class Series:
             if len(delayed):
                 service = np.maximum(us - late_us, 0.0)
                 self.late_us += float((us - service).sum())
-                add_counts(self.moved, _gridded(service[delayed]))
-                add_counts(self.moved, {slot: -n for slot, n in _gridded(us[delayed]).items()})
+                moved = gridded(service[delayed])
+                add_counts(moved, {step: -n for step, n in gridded(us[delayed]).items()})
+                self.moved = added(self.moved, moved)
         self.service_max_us = max(self.service_max_us, float(service.max()))
 
     def merge(self, other: "Series") -> None:
@@ -150,13 +132,13 @@ class Series:
         self.service_max_us = max(self.service_max_us, other.service_max_us)
         self.first = min(self.first, other.first)
         self.last = max(self.last, other.last)
-        add_counts(self.counts, other.counts)
+        self.counts = added(self.counts, other.counts)
         if other.first_bytes:
-            add_counts(self.first_bytes, other.first_bytes)
+            self.first_bytes = added(self.first_bytes, other.first_bytes)
         if other.outcomes:
             add_counts(self.outcomes, other.outcomes)
         if other.moved:
-            add_counts(self.moved, other.moved)
+            self.moved = added(self.moved, other.moved)
 
     @classmethod
     def merged(cls, several: Iterable["Series"]) -> Self:
@@ -194,9 +176,7 @@ class Series:
     @property
     def service_counts(self) -> Counts:
         """Counts of the service times."""
-        counts = dict(self.counts)
-        add_counts(counts, self.moved)
-        return {slot: n for slot, n in counts.items() if n > 0}
+        return added(added({}, self.counts), self.moved)
 
     @property
     def service_max_ms(self) -> float:
@@ -252,7 +232,7 @@ class Series:
         """
         wire: list[Any] = [getattr(self, name) for name in _FIELDS]
         for place in _COUNTS:
-            wire[place] = [*chain.from_iterable(wire[place].items())]
+            wire[place] = flat(wire[place])
         return wire
 
     @classmethod
@@ -280,15 +260,6 @@ def _microseconds(ms: Numbers) -> Floats:
     return us
 
 
-def _gridded(us: Floats) -> Counts:
-    """Counts of times by grid value: `grid` for many at once."""
-    whole = np.minimum(us + 0.5, HIGHEST_US).astype(np.int64)
-    bits = np.frexp(whole.astype(float))[1]  # whole numbers: frexp is exact
-    shifts = np.maximum(bits - _BITS, 0)
-    slots, counts = np.unique(whole >> shifts << shifts, return_counts=True)
-    return dict(zip(slots.tolist(), counts.tolist(), strict=True))
-
-
 def merge(series: Mapping[Key, Series], *, by: Iterable[str]) -> dict[Key, Series]:
     """Series merged over every part of the key that `by` does not name."""
     kept = set(by)
@@ -297,76 +268,6 @@ def merge(series: Mapping[Key, Series], *, by: Iterable[str]) -> dict[Key, Serie
         parts = {name: part if name in kept else "" for name, part in key._asdict().items()}
         found.setdefault(Key(**parts), Series()).merge(one)
     return found
-
-
-def as_histogram(counts: Counts) -> HdrHistogram:
-    """Sparse counts as an HdrHistogram of microseconds."""
-    histogram = HdrHistogram(1, HIGHEST_US, DIGITS)
-    for slot, count in counts.items():
-        histogram.record_value(max(slot, 1), count)
-    return histogram
-
-
-def counts_of(coded: str) -> Counts:
-    """The counts of an HdrHistogram in its own coding."""
-    histogram = HdrHistogram.decode(coded)
-    kept = np.ctypeslib.as_array(histogram.counts)
-    # The library's own walk sees empty places, too.
-    places = np.flatnonzero(kept).tolist()
-    return {histogram.get_value_from_index(place): int(kept[place]) for place in places}
-
-
-def percentiles_us(counts: Counts, quantiles: Iterable[float]) -> dict[float, float]:
-    """Values by quantile; 0.0 without counts.
-
-    HdrHistogram rounds to the nearest request: of 31 requests its 95th percentile is the 29th,
-    which leaves 6 % above. So it is asked for the share that makes it count up to the quantile.
-    """
-    total = sum(counts.values())
-    if not total:
-        return dict.fromkeys(quantiles, 0.0)
-    ranks = {one: math.ceil(Fraction(str(one)) * total / 100) for one in quantiles}
-    shares = {one: 100 * rank / total for one, rank in ranks.items()}
-    histogram = as_histogram(_condensed(counts, ranks.values()))
-    found = histogram.get_percentile_to_value_dict(list(shares.values()))
-    return {one: float(found[share]) for one, share in shares.items()}
-
-
-def _condensed(counts: Counts, ranks: Iterable[int]) -> Counts:
-    """Counts in a few slots that have the same values at these ranks.
-
-    Filling a histogram with thousands of slots costs 20 ms, in which no user moves.
-    """
-    slots = np.fromiter(counts, np.int64, len(counts))
-    order = np.argsort(slots)
-    sums = np.cumsum(np.fromiter(counts.values(), np.int64, len(counts))[order])
-    slots = slots[order]
-    kept: Counts = {}
-    before = 0
-    for at in sorted({int(np.searchsorted(sums, rank)) for rank in ranks} | {len(slots) - 1}):
-        kept[int(slots[at])] = int(sums[at]) - before
-        before = int(sums[at])
-    return kept
-
-
-def add_counts(own: dict[Any, int], others: Mapping[Any, int]) -> None:
-    """Add the counts of others to one's own; what comes to nothing is no longer there."""
-    if not own:
-        own.update(others)
-        return
-    get = own.get
-    for slot, count in others.items():
-        if known := get(slot):
-            if known + count:
-                own[slot] = known + count
-            else:
-                del own[slot]
-        else:
-            own[_shared.setdefault(slot, slot)] = count
-
-
-_shared: dict[Any, Any] = {}
-"""Steps of the grid and outcomes: a dozen histograms hold the same ones, and need one object."""
 
 
 _FIELDS = tuple(one.name for one in fields(Series))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from gauntlet.books import Count
-from gauntlet.measure.series import Counts, Key, Series, as_histogram, merge, percentiles_us
+from gauntlet.measure.histogram import Counts, as_histogram, percentiles_us
+from gauntlet.measure.series import Key, Series, merge
 from gauntlet.measure.slices import Slices
 from gauntlet.report.record import (
     Arrivals,

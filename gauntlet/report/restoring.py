@@ -7,7 +7,8 @@ histograms say of its times: of responses, of services, to the first byte.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from gauntlet.measure.series import Key, Series, counts_of
+from gauntlet.measure.histogram import added, counts_of
+from gauntlet.measure.series import Key, Series
 from gauntlet.report.record import Histogram, RunRecord, Statistics
 
 BY = {
@@ -41,10 +42,8 @@ def _times(one: Histogram) -> Series:
     if one.first_byte_hdr is not None:
         series.first_bytes = counts_of(one.first_byte_hdr)
     if one.service_hdr is not None:
-        own = counts_of(one.service_hdr)
-        slots = sorted(own.keys() | series.counts.keys())
-        differ = {slot: own.get(slot, 0) - series.counts.get(slot, 0) for slot in slots}
-        series.moved = {slot: count for slot, count in differ.items() if count}
+        without = {step: -count for step, count in series.counts.items()}
+        series.moved = added(counts_of(one.service_hdr), without)
     return series
 
 

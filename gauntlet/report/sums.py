@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from gauntlet.measure.series import Counts, counts_of, percentiles_us
+from gauntlet.measure.histogram import Counts, counts_of, percentiles_us
 from gauntlet.measure.slowest import MOST
 from gauntlet.report import entries
 from gauntlet.report import record as parts

@@ -41,3 +41,27 @@ def test_the_sum_keeps_its_copies_and_rows_only_where_their_history_is_wanted(
     assert medians == expected
     assert medians[-1] is not None
     assert [bool(row.response_times_cache) for row in table.entries.values()] == [full_history] * 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [({}, False), ({"json": True}, True), ({"json_file": "a"}, True)]
+)
+def test_seconds_that_are_over_are_forgotten_unless_they_are_printed(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, object], kept: bool
+) -> None:
+    monkeypatch.setattr(stats, "time", clock := Clock())
+    monkeypatch.setattr(StatsEntry, "_cache_response_times", StatsEntry._cache_response_times)
+    recent.install(Environment(user_classes=[], parsed_options=Namespace(**asked)))
+    table = RequestStats()
+    for second in range(1000):
+        clock.now = 1000.0 + second
+        for _ in range(3):
+            table.log_request("GET", "/a", 10, 1)
+        table.log_error("GET", "/a", ValueError())
+    rows = [table.total, *table.entries.values()]
+    for row in rows:
+        for seconds in (row.num_reqs_per_sec, row.num_fail_per_sec):
+            assert (len(seconds) == 1000) is kept
+            assert len(seconds) <= 2 * recent.KEPT_S + 1 or kept
+            assert max(seconds) == 1999
+        assert (row.current_rps, row.current_fail_per_sec) == (3.0, 1.0)

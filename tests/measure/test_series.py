@@ -8,12 +8,12 @@ from dataclasses import replace
 import msgpack  # type: ignore[import-untyped]  # ships no types
 import numpy as np
 import pytest
-from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gauntlet.measure.series import DIGITS, HIGHEST_US, Series, as_histogram, grid
+from gauntlet.measure.histogram import HIGHEST_US, as_histogram, grid
+from gauntlet.measure.series import Series
 
 QUANTILES = (0, 1, 50, 75, 90, 95, 99, 99.9, 99.99, 100)
 
@@ -36,36 +36,7 @@ def of_times(times_ms: list[float]) -> Series:
     return series
 
 
-# -- the grid ------------------------------------------------------------------------------------
-
-
-@given(st.integers(1, HIGHEST_US))
-def test_the_grid_is_that_of_hdrhistogram(us: int) -> None:
-    histogram = HdrHistogram(1, HIGHEST_US, DIGITS)
-    assert grid(us) == histogram.get_lowest_equivalent_value(us)
-
-
-@pytest.mark.parametrize(
-    ("us", "lowest"),
-    [
-        pytest.param(0, 0, id="nothing"),
-        pytest.param(1, 1, id="a microsecond"),
-        pytest.param(2047, 2047, id="the last that is exact"),
-        pytest.param(2048, 2048, id="the first of the steps of two"),
-        pytest.param(2049, 2048, id="inside a step of two"),
-        pytest.param(4095, 4094, id="the end of the steps of two"),
-        pytest.param(1_000_001, 999_936, id="a second"),
-        pytest.param(HIGHEST_US, 3_598_712_832, id="an hour"),
-    ],
-)
-def test_the_grid_has_these_steps(us: int, lowest: int) -> None:
-    assert grid(us) == lowest
-
-
-@given(st.integers(0, HIGHEST_US))
-def test_the_grid_is_never_off_by_more_than_a_thousandth(us: int) -> None:
-    assert us - us / 1000 <= grid(us) <= us
-    assert grid(grid(us)) == grid(us)
+# -- counts --------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40)

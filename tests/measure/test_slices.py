@@ -112,10 +112,10 @@ def test_slices_hold_what_the_series_hold() -> None:
         fire(environment, **request)
     counts: Counter[int] = Counter()
     for *_, cell in recorder.slices.items():
-        counts.update(cell.counts)
+        counts.update(dict(cell.counts.items()))
     failures = sum(cell.failures for *_, cell in recorder.slices.items())
     total = recorder.total()
-    assert (counts, failures) == (total.counts, total.failures)
+    assert (counts, failures) == (dict(total.counts.items()), total.failures)
 
 
 class Heard:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gauntlet.measure.series import Key, Series, grid
+from gauntlet.measure.histogram import grid
+from gauntlet.measure.series import Key, Series
 from gauntlet.report import entries, record
 from gauntlet.report.record import RunRecord, Slice
 from gauntlet.thresholds import evaluate, parse

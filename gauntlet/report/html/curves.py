@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from gauntlet.measure.series import Counts, counts_of
+from gauntlet.measure.histogram import Counts, added, arrays, counts_of
 from gauntlet.report.html import axes, columns
 from gauntlet.report.html.charts import Chart, Points, draw
 from gauntlet.report.html.figures import clock, count, milliseconds
@@ -192,9 +192,8 @@ def _counts(record: RunRecord) -> dict[tuple[str, str], Counts]:
     """Requests by time in microseconds, by endpoint."""
     found: dict[tuple[str, str], Counts] = {}
     for one in record.histograms:
-        counts = found.setdefault((one.method, one.name), {})
-        for us, number in counts_of(one.hdr).items():
-            counts[us] = counts.get(us, 0) + number
+        endpoint = one.method, one.name
+        found[endpoint] = added(found.get(endpoint, {}), counts_of(one.hdr))
     return found
 
 
@@ -205,8 +204,7 @@ def _curve(
     counts: Counts = {}
     for endpoint, own in counted.items():
         if key in (None, endpoint):
-            for us, number in own.items():
-                counts[us] = counts.get(us, 0) + number
+            counts = added(counts, own)
     if counts:
         return _from_counts(counts)
     rows = [record.total] if key is None else record.endpoints
@@ -219,8 +217,8 @@ def _curve(
 
 
 def _from_counts(counts: Counts) -> _Curve:
-    us = np.asarray(sorted(counts), np.int64)
-    reached = np.cumsum([counts[int(one)] for one in us])
+    us, numbers = arrays(counts)
+    reached = np.cumsum(numbers)
     total = int(reached[-1])
     steps = math.ceil(math.log10(total) * _PER_DECADE) if total > 1 else 1
     shares = [1 - 10 ** (-index / _PER_DECADE) for index in range(steps)] + [1.0]
