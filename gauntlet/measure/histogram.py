@@ -62,8 +62,11 @@ class Dense:
 
     def add(self, others: Counts) -> None:
         """Add the counts of others."""
-        if isinstance(others, Dense) or len(others) > FEW:
-            self._put(*arrays(others))
+        if isinstance(others, Dense):
+            others._settle()
+            if length := len(others._counts):
+                self._cover(others._begin, others._begin + length)
+                self._counts[others._begin - self._begin :][:length] += others._counts
             return
         add_counts(self._fresh, others)
         if len(self._fresh) > FEW:
@@ -99,29 +102,27 @@ class Dense:
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def _settle(self) -> None:
-        if self._fresh:
-            fresh, self._fresh = self._fresh, {}
-            self._put(*arrays(fresh))
-
-    def _put(self, steps: _Whole, counts: _Whole) -> None:
-        if not len(steps):
+        """Put what is fresh into the array, which gets a doubling to spare at either end."""
+        if not self._fresh:
             return
+        steps, counts = arrays(self._fresh)
+        self._fresh = {}
         places = places_of(steps)
-        self._cover(int(places.min()), int(places.max()) + 1)
+        begin, end = int(places[0]), int(places[-1]) + 1
+        if begin < self._begin or end > self._begin + len(self._counts):
+            begin = max(begin // _DOUBLING - 1, 0) * _DOUBLING
+            self._cover(begin, (-(-end // _DOUBLING) + 1) * _DOUBLING)
         np.add.at(self._counts, places - self._begin, counts)
 
     def _cover(self, begin: int, end: int) -> None:
-        """Have room from one place to another, and a doubling more on either side."""
-        known = self._begin, self._begin + len(self._counts)
-        if known[0] <= begin and end <= known[1]:
-            return
-        begin = max(begin // _DOUBLING - 1, 0) * _DOUBLING
-        end = (-(-end // _DOUBLING) + 1) * _DOUBLING
+        """Have room from one place to another, too."""
         if len(self._counts):
+            known = self._begin, self._begin + len(self._counts)
             begin, end = min(begin, known[0]), max(end, known[1])
-        counts = np.zeros(end - begin, np.int64)
-        counts[known[0] - begin :][: len(self._counts)] = self._counts
-        self._begin, self._counts = begin, counts
+        if end - begin > len(self._counts):
+            counts = np.zeros(end - begin, np.int64)
+            counts[self._begin - begin :][: len(self._counts)] = self._counts
+            self._begin, self._counts = begin, counts
 
 
 def added(own: Counts, others: Counts) -> Counts:
