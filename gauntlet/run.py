@@ -92,7 +92,7 @@ class Run:
         self._timeline = Timeline()
         self._pulse = pulse or Pulse(environment)
         self._curve = list(plan.profile.curve) if plan.profile else []
-        self._following = Following(self._curve)
+        self._following = Following(self._curve, environment.stop_timeout)
         self._windows = recorder.watcher = Windows(plan.rules, self._span)
         self._aborted: tuple[Check, Abort] | None = None
         self.interrupted = self.terminated = False

@@ -23,6 +23,8 @@ OFF_S = 10.0
 """How long users may be off the curve."""
 LAG_S = 6.0
 """How much later than wanted users come and are heard of: a tick, a report, a busy loop."""
+MOST_PATIENCE_S = 300.0
+"""So long at most users who are to stop are not too many."""
 MOVES = 10
 """Changes of the users wanted that are remembered: one comes a second at most."""
 
@@ -102,10 +104,15 @@ class Vitals:
 
 
 class Following:
-    """Whether users follow the curve of a profile, or else what Locust was told."""
+    """Whether users follow the curve of a profile, or else what Locust was told.
 
-    def __init__(self, curve: list[Phase]) -> None:
+    Users who are to stop finish what they do, and count until then: for `patience` seconds more
+    than the curve wants are no fault of the measurement.
+    """
+
+    def __init__(self, curve: list[Phase], patience: float = 0.0) -> None:
         self._curve = curve
+        self._patience = min(patience, MOST_PATIENCE_S)
         self._moves: list[Stretch] = []
         """Without a profile: how users are to move, the last of them for good."""
         self._since: float | None = None
@@ -142,11 +149,17 @@ class Following:
         return None if move is None else round(move.users_at(t))
 
     def _near(self, t: float, users: int) -> bool:
-        """Whether the curve wanted about as many at some moment of the last `LAG_S` seconds."""
-        steps = range(int(LAG_S * 2) + 1)
-        recent = [self._users_at(max(t - step / 2, 0.0)) or 0 for step in steps]
-        low, high = min(recent), max(recent)
+        """Whether users are not fewer than the curve wanted of late, nor more."""
+        low, high = (
+            min(self._wanted_since(t, LAG_S)),
+            max(self._wanted_since(t, LAG_S + self._patience)),
+        )
         return low - _room(low) <= users <= high + _room(high)
+
+    def _wanted_since(self, t: float, seconds: float) -> Iterator[int]:
+        """Users wanted within the last seconds, twice in each."""
+        for step in range(int(seconds * 2) + 1):
+            yield self._users_at(max(t - step / 2, 0.0)) or 0
 
     def findings(self) -> Iterator[str]:
         """What spoils the measurement."""

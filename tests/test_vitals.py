@@ -139,6 +139,15 @@ def test_users_that_come_a_few_seconds_late_follow_the_curve() -> None:
     assert findings({}, lag=5) == []
 
 
+def test_users_who_finish_what_they_do_may_be_too_many_for_as_long_as_they_are_given() -> None:
+    curve = [Phase("burst", 20.0, 100, 100.0), Phase("after", 80.0, 10, 100.0)]
+    for overhang, patience, found in ((40, 30.0, False), (60, 30.0, True), (40, 0.0, True)):
+        following = Following(curve, patience)
+        for t in range(100):
+            following.note(float(t), 100 if t < 20 + overhang else 10)
+        assert bool([*following.findings()]) is found, (overhang, patience)
+
+
 def test_where_users_were_off_is_told() -> None:
     assert findings(dict.fromkeys(range(25, 41), 80)) == [
         "users were off the curve for 15s from 25s on: 80 where 100 were wanted; "
