@@ -4,14 +4,22 @@ For twenty seconds Locust keeps a copy of all response times of every row of its
 second. It asks for those of the sum alone, unless `--csv-full-history` wants a line per row. The
 copies of the others were the largest part of what a process's memory grew by, minute by minute.
 So were the requests of every row in every second since the start, of which it reads the last
-twelve; they are all kept where they are printed, which `--json` and `--json-file` do.
+twelve; they are all kept where they are printed, which `--json` and `--json-file` do. Of its points
+for the charts of its own HTML report, one every five seconds, a long run keeps fewer.
 """
 
+from datetime import datetime
+from typing import Any
+
+import numpy as np
 from locust.env import Environment
 from locust.stats import StatsEntry
 
 KEPT_S = 60
 """Seconds of which each row's requests stay known."""
+
+MOST_POINTS = 1440
+"""Of Locust's charts: two hours' worth."""
 
 _SUM = "Aggregated", ""
 _locusts = StatsEntry._cache_response_times
@@ -28,11 +36,21 @@ def install(environment: Environment) -> None:
         is_sum = (entry.name, entry.method) == _SUM  # while a table is made it has none to ask
         if copies or is_sum:
             _locusts(entry, t)
+        if is_sum:
+            _thin_out(getattr(entry.stats, "history", []))
         if not seconds:
             _forget_old(entry.num_reqs_per_sec)
             _forget_old(entry.num_fail_per_sec)
 
     StatsEntry._cache_response_times = look  # type: ignore[method-assign,assignment]
+
+
+def _thin_out(points: list[dict[str, Any]]) -> None:
+    """Keep half as many, evenly over the time, once there are enough."""
+    if len(points) >= MOST_POINTS:
+        times = [datetime.fromisoformat(point["time"]).timestamp() for point in points]
+        wanted = np.linspace(times[0], times[-1], MOST_POINTS // 2)
+        points[:] = [points[at] for at in np.unique(np.searchsorted(times, wanted))]
 
 
 def _forget_old(seconds: dict[int, int]) -> None:

@@ -1,11 +1,14 @@
 """Copies of Locust's table for its percentiles of the last ten seconds: of the sum alone."""
 
 from argparse import Namespace
+from datetime import datetime
+from itertools import pairwise
 
 import pytest
 from locust import stats
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry
+from locust.util.date import format_utc_timestamp
 
 from gauntlet.measure import recent
 
@@ -65,3 +68,22 @@ def test_seconds_that_are_over_are_forgotten_unless_they_are_printed(
             assert len(seconds) <= 2 * recent.KEPT_S + 1 or kept
             assert max(seconds) == 1999
         assert (row.current_rps, row.current_fail_per_sec) == (3.0, 1.0)
+
+
+def test_points_of_charts_are_bounded_and_reach_from_start_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stats, "time", clock := Clock())
+    monkeypatch.setattr(StatsEntry, "_cache_response_times", StatsEntry._cache_response_times)
+    environment = Environment(user_classes=[], parsed_options=Namespace())
+    recent.install(environment)
+    runner = environment.create_local_runner()
+    for number in range(10 * recent.MOST_POINTS):
+        clock.now = 1000.0 + number
+        runner.stats.log_request("GET", "/a", 10, 1)
+        stats.update_stats_history(runner, format_utc_timestamp(5.0 * number))
+    kept = [datetime.fromisoformat(one["time"]).timestamp() / 5 for one in runner.stats.history]
+    assert recent.MOST_POINTS / 4 <= len(kept) <= recent.MOST_POINTS
+    assert (kept[0], kept[-1]) == (0, number)
+    gaps = [after - before for before, after in pairwise(kept)]
+    assert 1 <= min(gaps) and max(gaps) <= 80  # 20 where all are even
