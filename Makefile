@@ -7,7 +7,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 .PHONY: e2e-1 e2e-2
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
-.PHONY: bench-file-matrix bench-compare bench-open manifests test-k8s
+.PHONY: bench-file-matrix bench-compare bench-open bench-open-memory manifests test-k8s
 .PHONY: test-fleet bench-fleet
 
 help:  ## list the targets
@@ -114,6 +114,9 @@ bench-file-matrix: setup  ## time and memory of the whole matrix: five to ten mi
 
 bench-open: setup  ## CPU per arrival of the open model, and how late arrivals begin
 	$(BIN)/python -m benchmarks.open_model
+
+bench-open-memory: setup  ## what an open run's memory grows by in ten minutes
+	$(BIN)/python -m benchmarks.open_memory
 
 bench-compare: setup  ## does a comparison of three runs with three see a delay that is a tenth longer?
 	$(BIN)/python -m benchmarks.compare

@@ -28,6 +28,9 @@ from tests.alone import alone
 
 DEADLINE_S = 60.0
 
+ROOM = 300_000
+"""Bytes, a third of a percent of a process; the record of nine minutes' seconds takes 200,000."""
+
 
 class Stage:
     """A Locust process without a target: its users do what a test tells them."""
@@ -300,11 +303,14 @@ def test_what_a_blocked_process_could_not_begin_is_dropped_when_the_load_ends(
 def test_ten_minutes_of_arrivals_hold_no_more_memory_than_one() -> None:
     found = alone(ten_minutes)
     assert found["started"] == pytest.approx(30_000, rel=0.05)
-    assert found["held"][-1] - found["held"][0] < 1, found
+    assert found["held"][-1] - found["held"][0] < ROOM, found
 
 
 def ten_minutes() -> dict[str, Any]:
-    """Schedule, pool and recorder, given ten minutes at 50/s without the waiting."""
+    """Schedule, pool, recorder and Locust's table, given ten minutes at 50/s without the waiting.
+
+    Times spread so that the last minute meets steps of the grid that no other met.
+    """
     stage, schedule = Stage(Client), steady(50, None, "poisson", seed=1)
     pool, share = stage.pool(), Share(schedule, "me")
     held, draws, began = [], Random(1), time.time() - 1000
