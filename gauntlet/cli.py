@@ -139,6 +139,8 @@ def run(
     if mode not in ("headless", "web"):
         hint = nearest(mode, ["headless", "web"])
         raise UsageError(f"--mode: expected headless or web, got {mode!r}{hint}")
+    ours = {"--env": env, "--url": url, "--profile": profile, "--mode web": mode == "web"}
+    command_options.check_once(ours, locust_options)
     if env:
         config.load_environment(env)
     if profile:
@@ -203,6 +205,8 @@ def bench(
 ) -> None:
     """Benchmark SYSTEM quickly: so many users, so many requests, the mix shuffled, one table."""
     chosen = find_system(system)
+    ours = {"--env": env, "--url": url, "--concurrent": concurrent, "--requests": requests}
+    command_options.check_once(ours, locust_options)
     given = config.load_profile(profile, chosen) if profile else None
     rules = (given or config.load_profile("quick", chosen)).thresholds
     users = concurrent or (given.users if given else None) or 10

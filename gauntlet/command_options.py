@@ -1,8 +1,11 @@
-"""Options that several commands have alike: which target to test."""
+"""Options that several commands have alike: which target to test; and Locust's own for the same."""
+
+from collections.abc import Mapping, Sequence
 
 import click
 
 from gauntlet import completing
+from gauntlet.errors import UsageError
 
 environment = click.option(
     "-e",
@@ -12,3 +15,34 @@ environment = click.option(
     help="Environment to test. Default: embedded.",
 )
 url = click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+
+_LOCUSTS = {
+    "--env": ("--environment",),
+    "--url": ("--host", "-H"),
+    "--profile": ("--load-profile",),
+    "--mode web": ("--headless",),
+    "--concurrent": ("--users", "-u"),
+    "--requests": ("--total-iterations",),
+}
+
+
+def check_once(given: Mapping[str, object], handed_on: Sequence[str]) -> None:
+    """Refuse what is said by an option of ours and by Locust's for the same: one would win.
+
+    `given` has the values of ours, None or False where one was not given.
+    """
+    mistakes = [
+        f"{option}, {name}: expected one of them, got both"
+        for option, value in given.items()
+        for name in _LOCUSTS[option]
+        if value and has(handed_on, name)
+    ]
+    if mistakes:
+        raise UsageError(mistakes)
+
+
+def has(words: Sequence[str], name: str) -> bool:
+    """Whether an option is among the words of a command line; a short one may hold its value."""
+    if name.startswith("--"):
+        return any(word.partition("=")[0] == name for word in words)
+    return any(word.startswith(name) for word in words)

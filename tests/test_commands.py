@@ -60,6 +60,26 @@ LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
             "gauntlet: --profile: expected a value, got nothing",
             id="a value missing",
         ),
+        pytest.param(
+            "run predict --env staging --environment=production -p smoke",
+            "--env, --environment: expected one of them, got both",
+            id="an option of ours and one of locust for the same",
+        ),
+        pytest.param(
+            "bench predict -c 5 -u10",
+            "--concurrent, -u: expected one of them, got both",
+            id="two numbers of users",
+        ),
+        pytest.param(
+            "run predict --mode web --headless",
+            "--mode web, --headless: expected one of them, got both",
+            id="a page in a run without one",
+        ),
+        pytest.param(
+            "matrix file-server --no-plots --target 127.0.0.1:7000 --shared-port",
+            "--shared-port: expected no --target with it, got one",
+            id="an option for the target that is not started",
+        ),
     ],
 )
 def test_a_mistake_says_what_was_expected_and_what_was_got(

@@ -48,8 +48,8 @@ PAUSE_S = 2.0
     metavar="RULE",
     help="What must hold, such as 'p95 < 500ms'; repeatable.",
 )
-@click.option("--arrivals", "by", flag_value="arrivals", help="Step arrivals per second: default.")
-@click.option("--users", "by", flag_value="users", help="Step users instead.")
+@click.option("--arrivals", is_flag=True, help="Step arrivals per second: default.")
+@click.option("--users", is_flag=True, help="Step users instead.")
 @click.option("--from", "start", metavar="LOAD", default="5", help="First load. Default: 5.")
 @click.option("--to", "most", metavar="LOAD", help="Highest load to try. Default: no limit.")
 @click.option(
@@ -83,7 +83,8 @@ def capacity(
     /,
     system: str,
     rules: tuple[str, ...],
-    by: str | None,
+    arrivals: bool,
+    users: bool,
     step_s: float,
     settle_s: float,
     env: str | None,
@@ -99,7 +100,10 @@ def capacity(
     step that melts the target is ended at once, and no load beyond it is tried. Other options are
     handed on to locust as they are.
     """
-    chosen, users = find_system(system), by == "users"
+    chosen = find_system(system)
+    if arrivals and users:
+        raise UsageError("--arrivals, --users: expected one of them, got both")
+    _check_handed_on(locust_options)
     parsed, bounds, expected = _read(rules, users, settle_s, step_s, numbers)
     if url is not None:
         check_form(url, chosen, "--url")
@@ -128,6 +132,24 @@ def capacity(
         _print(outcome, figures_console())
         click.echo(f"Results: {folder}")
     context.exit(_code(outcome))
+
+
+def _check_handed_on(options: Sequence[str]) -> None:
+    """Refuse options for locust that each step outranks: they would change nothing."""
+    instead = {
+        "--environment": "--env NAME",
+        "--host": "--url URL",
+        "-H": "--url URL",
+        "--load-profile": "no profile, because each step has its own",
+        "--profile": "no profile, because each step has its own",
+    }
+    mistakes = [
+        f"capacity: expected {expected}, got {name}"
+        for name, expected in instead.items()
+        if command_options.has(options, name)
+    ]
+    if mistakes:
+        raise UsageError(mistakes)
 
 
 def _code(outcome: Capacity) -> int:

@@ -87,6 +87,8 @@ def file_server(
         raise UsageError("--output, --resume: expected one of them, got both")
     if target and narrowed["server_pools"]:
         raise UsageError("--server-pools: expected no --target with it, got one")
+    if target and shared_port:
+        raise UsageError("--shared-port: expected no --target with it, got one")
     axes = _axes(narrowed)
     planned = cells(axes, foreign=bool(target))
     resumed = _resumed(planned, resume) if resume else None

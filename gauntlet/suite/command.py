@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,7 +55,6 @@ COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
 )
 @click.option(
     "--results-dir",
-    default="results",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where the suite makes its folder. Default: results.",
@@ -72,7 +71,7 @@ def suite(
     context: click.Context,
     /,
     profiles: tuple[str, ...],
-    results_dir: Path,
+    results_dir: Path | None,
     resume: Path | None,
     allow_protected: bool,
     **given: str | None,
@@ -85,11 +84,11 @@ def suite(
     from gauntlet.suite import report
 
     if resume is not None:
-        _alone(profiles, given)
+        _alone(profiles, {**given, "results_dir": results_dir})
         folder, state = resume, disk.load(resume)
     else:
         state = _planned(profiles, allow_protected, **given)
-        folder = _new_folder(results_dir, state)
+        folder = _new_folder(results_dir or Path("results"), state)
     told = Progress(state)
     with _interruptible(folder), ExitStack() as stack:
         if state.left:
@@ -146,6 +145,8 @@ def _planned(
         most = parse_duration(cool_down_max or COOL_DOWN_MAX) * (1 if cool_down_max else factor)
     except ValueError as error:
         mistakes.append(f"--cool-down-max: {error}")
+    if cool_down and cool_down_max and most < least:
+        mistakes.append(f"--cool-down-max: expected at least --cool-down, got {cool_down_max!r}")
     if mistakes:
         raise UsageError(mistakes)
     return SuiteState(
@@ -161,7 +162,7 @@ def _planned(
     )
 
 
-def _alone(profiles: Sequence[str], given: dict[str, str | None]) -> None:
+def _alone(profiles: Sequence[str], given: Mapping[str, object]) -> None:
     """A suite that goes on has its settings already."""
     names = [f"--{key.replace('_', '-')}" for key, value in given.items() if value is not None]
     names = [*profiles, *("--system" if name == "--name" else name for name in names)]

@@ -53,6 +53,17 @@ from gauntlet.errors import UsageError
             ],
             id="a password in an address",
         ),
+        pytest.param(
+            ["--arrivals"], ["--arrivals, --users: expected one of them, got both"], id="two units"
+        ),
+        pytest.param(
+            ["--environment=staging", "--load-profile", "smoke"],
+            [
+                "capacity: expected --env NAME, got --environment",
+                "capacity: expected no profile, because each step has its own, got --load-profile",
+            ],
+            id="options of locust that steps outrank",
+        ),
     ],
 )
 def test_wrong_input_starts_nothing(

@@ -27,6 +27,11 @@ from gauntlet.exitcodes import ExitCode
             id="all at once",
         ),
         pytest.param(
+            "suite --system predict --cool-down 10s --cool-down-max 5s",
+            ["--cool-down-max: expected at least --cool-down, got '5s'"],
+            id="a longest pause that is shorter than the shortest",
+        ),
+        pytest.param(
             "suite --system predict --env production", ["--env: expected an"], id="protected"
         ),
         pytest.param(
@@ -36,8 +41,8 @@ from gauntlet.exitcodes import ExitCode
             "suite --resume here", ["--resume: expected the folder of a suite"], id="no suite"
         ),
         pytest.param(
-            "suite smoke --resume here --scale 0.1",
-            ["--resume: expected no other settings with it, got smoke, --scale"],
+            "suite smoke --resume here --scale 0.1 --results-dir there",
+            ["--resume: expected no other settings with it, got smoke, --scale, --results-dir"],
             id="settings of a suite that goes on",
         ),
         pytest.param("suite --resume broken", ["broken/suite.json: expected a suite"], id="broken"),
