@@ -5,6 +5,8 @@ target. After every step the table in the search's folder is written anew.
 """
 
 import csv
+import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from gauntlet.capacity.search import Bounds, Finding, search
 from gauntlet.capacity.steps import Interrupted, Plan, run
 from gauntlet.commands import INTERRUPTED, figures_console
 from gauntlet.embedded import EmbeddedTarget
-from gauntlet.errors import UsageError
+from gauntlet.errors import GauntletError, TargetUnreachable, UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.models import EMBEDDED
 from gauntlet.report import files
@@ -123,6 +125,7 @@ def capacity(
             step_s,
             folder,
             variables,
+            _first(locust_options),
         )
         outcome = _hunt(plan, chosen, bounds, expected, Console(stderr=True, highlight=False))
     (folder / "capacity.json").write_text(outcome.model_dump_json(indent=2) + "\n")
@@ -132,6 +135,15 @@ def capacity(
         _print(outcome, figures_console())
         click.echo(f"Results: {folder}")
     context.exit(_code(outcome))
+
+
+def _first(handed_on: Sequence[str]) -> list[str]:
+    """What the first step is told alone: a dead target is none to search on, unless somebody says.
+
+    Not the others: a target that fails a share that is allowed may fail a call of the preflight.
+    """
+    said = command_options.has(handed_on, "--preflight") or os.environ.get("LOCUST_PREFLIGHT")
+    return [] if said else ["--preflight", "strict"]
 
 
 def _check_handed_on(options: Sequence[str]) -> None:
@@ -267,10 +279,11 @@ def _hunt(
     try:
         load = next(hunt)
         while True:
-            console.print(f"step {len(steps) + 1}: {shown(load, unit)} … ", end="")
+            # A line of its own: the progress of the run takes the terminal's last one.
+            console.print(f"step {len(steps) + 1}: {shown(load, unit)}")
             step, target = run(plan, len(steps) + 1, load)
             steps.append(step)
-            console.print(_told(step))
+            console.print(f"  {_told(step)}")
             _write(plan.folder / "capacity.csv", steps)
             if not step.holds:
                 time.sleep(PAUSE_S)
@@ -283,6 +296,15 @@ def _hunt(
         assert isinstance(finding, Finding)
     except (Interrupted, KeyboardInterrupt, click.Abort):
         console.print("interrupted")
+    except GauntletError as error:
+        if not steps:
+            shutil.rmtree(plan.folder)
+        if error.exit_code == ExitCode.UNREACHABLE:
+            raise TargetUnreachable(
+                "capacity: expected a right answer before the first load, got none; "
+                "--preflight warn searches all the same"
+            ) from error
+        raise
     return summary(system.name, unit, rules, target, steps, finding, expected)
 
 

@@ -45,6 +45,8 @@ class Plan:
     measure_s: float
     folder: Path
     variables: Mapping[str, str]
+    first: Sequence[str] = ()
+    """Options of the first step alone."""
 
 
 def profile(plan: Plan, load: float) -> dict[str, object]:
@@ -116,7 +118,14 @@ def run(plan: Plan, number: int, load: float) -> tuple[Step, str]:
     profiles = plan.folder / "profiles"
     profiles.mkdir(exist_ok=True)
     (profiles / f"{name}.yaml").write_text(yaml.safe_dump(profile(plan, load), sort_keys=False))
-    line = [*plan.locust, "--load-profile", name, "--results-dir", str(plan.folder)]
+    line = [
+        *plan.locust,
+        *(plan.first if number == 1 else ()),
+        "--load-profile",
+        name,
+        "--results-dir",
+        str(plan.folder),
+    ]
     # A load that breaks is what is looked for: no news for whoever reads a job's summary.
     quiet = {EXTRA_PROFILES: str(profiles), summary.VARIABLE: ""}
     ran = bench.run(line, {**plan.variables, **quiet})

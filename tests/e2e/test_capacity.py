@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support import Lab, Process, read_record
+from tests.e2e.support import Lab, Process, free_port, read_record
 
 pytestmark = pytest.mark.e2e
 SECONDS = 0.2
@@ -50,13 +50,24 @@ def test_a_known_limit_is_found(lab: Lab) -> None:
 def test_a_target_that_melts_is_let_alone_at_once(lab: Lab) -> None:
     target = lab.target("--fault-5xx", "100%")
     rule = ["--threshold", "p95 < 30s", "--url", target.address]
-    process = capacity(lab, "--users", "--from", "1", "--step", "50s", "--settle", "0s", *rule)
-    ended = process.end()
+    load = ["--users", "--from", "1", "--step", "50s", "--settle", "0s", "--preflight", "warn"]
+    ended = capacity(lab, *load, *rule).end()
     assert ended.code == 3, ended.errors
     assert "Capacity: no load held, not even 1 user: fail_ratio < 0.5 over 3s abort" in ended.output
     [row] = table(lab)
     assert (row["load"], row["melted"]) == ("1.0", "True")
     assert read_record(lab.folder / row["folder"])["duration"] < 25
+
+
+def test_a_target_that_does_not_answer_is_told_at_once(lab: Lab) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    ended = capacity(lab, "--threshold", "p95 < 1s", "--url", nobody).end()
+    assert ended.code == 5, ended
+    began, *told, how = ended.mistakes
+    assert began == "step 1: 5/s"
+    assert [line.partition(" got no answer")[0] for line in told] == ["preflight: POST /predict"]
+    assert how.endswith("; --preflight warn searches all the same")
+    assert not list((lab.folder / "results").iterdir())
 
 
 def test_ctrl_c_leaves_the_table_of_what_was_done(lab: Lab) -> None:
