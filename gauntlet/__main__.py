@@ -1,5 +1,5 @@
 """`python -m gauntlet` is the `gauntlet` command."""
 
-from gauntlet.cli import main
+from gauntlet.start import gauntlet
 
-main()
+gauntlet()

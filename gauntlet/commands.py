@@ -2,10 +2,11 @@
 
 import re
 import sys
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from rich.console import Console
 
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
@@ -13,19 +14,38 @@ from gauntlet.text import nearest
 
 _SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
 _NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
-
+if TYPE_CHECKING:  # read by commands that print tables
+    from rich.console import Console
 
 _COLUMNS = 140
 
 
-def figures_console() -> Console:
+def figures_console() -> "Console":
     """Standard output for tables; a narrow terminal wraps their lines rather than lose figures."""
+    from rich.console import Console
+
     return Console(highlight=False, width=max(Console().width, _COLUMNS))
 
 
 class Group(click.Group):
-    """Names the nearest command where there is none of that name; tells whole sentences of each."""
+    """Names the nearest command where there is none of that name; tells whole sentences of each.
+
+    `places` are commands that are read when somebody asks for them, as `module:name`.
+    """
+
+    def __init__(self, *args: Any, places: Mapping[str, str] | None = None, **settings: Any):
+        super().__init__(*args, **settings)
+        self._places = places or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *self._places])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._places:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = self._places[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands, each with its first sentence, which click would cut short."""
@@ -52,7 +72,7 @@ def enter(command: click.Command, name: str) -> NoReturn:
     except GauntletError as error:
         _end(error.mistakes, error.exit_code)
     except click.Abort:
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(ExitCode.USAGE)
