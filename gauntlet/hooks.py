@@ -10,7 +10,6 @@ would only be logged, and the load would run.
 """
 
 import random
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -24,7 +23,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
-from gauntlet import option_group, spawning, tasks
+from gauntlet import listening, option_group, spawning, tasks
 from gauntlet.arriving import Arriving
 from gauntlet.errors import GauntletError, UsageError
 from gauntlet.extras import Extras
@@ -60,6 +59,7 @@ def register(name: str | None) -> None:
         events.init_command_line_parser.add_listener(_suite.add_options)
         events.init.add_listener(_suite.set_up)
         events.test_start.add_listener(_suite.catch_up)
+        listening.install(_refuse)
 
 
 def fail(error: GauntletError) -> NoReturn:
@@ -81,21 +81,11 @@ def _end_forks() -> None:
                 child.kill()
 
 
-def _check_page(environment: Environment) -> None:
-    """UsageError where Locust's page cannot be served; Locust would say so in two tracebacks."""
-    if (page := environment.web_ui) is None:
-        return
-    family = socket.AF_INET6 if ":" in page.host else socket.AF_INET
-    with socket.socket(family) as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((page.host, page.port))
-        except (OSError, OverflowError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise UsageError(
-                "--web-host, --web-port: expected a free address of this machine, "
-                f"got '{page.host}:{page.port}' ({why})"
-            ) from error
+def _refuse(environment: Environment, error: GauntletError) -> NoReturn:
+    """Leave before any load, with the workers that Locust made already."""
+    if getattr(environment.parsed_options, "processes", None):
+        _end_forks()
+    fail(error)
 
 
 def _look_at_the_clock() -> None:
@@ -142,12 +132,10 @@ class Suite:
             # Not from one: a worker that another master started has that master's numbers.
             setattr(self._parsed, RUN, random.getrandbits(48))
             try:
-                _check_page(environment)
+                listening.check_page(environment)
                 self._judge = Judge(environment, self._worker, self._instruments)
             except GauntletError as error:
-                if self._parsed.processes:
-                    _end_forks()
-                fail(error)
+                _refuse(environment, error)
         _look_at_the_clock()
         self._ready.set()
 

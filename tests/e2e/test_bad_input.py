@@ -195,6 +195,19 @@ def test_a_port_of_the_page_that_is_taken(lab: Lab) -> None:
     ]
 
 
+@pytest.mark.parametrize("how", [["--master"], ["--processes", "1"]], ids=" ".join)
+def test_a_port_for_workers_that_is_taken(lab: Lab, how: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+        ended = lab.headless("-t", "2s", *how, *bind).end()
+    assert ended.code == 2, ended
+    assert ended.mistakes == [
+        "--master-bind-host, --master-bind-port: expected a free address of this machine, "
+        f"got '127.0.0.1:{port}' (Address already in use)"
+    ]
+
+
 def test_a_check_of_locust_plugins(lab: Lab, target: Target) -> None:
     ended = lab.run("-t", "2s", "--host", target.address, "--check-fail-ratio", "7")
     assert ended.code == 2, ended
