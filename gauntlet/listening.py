@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from locust.env import Environment
 from locust.exception import RPCError
@@ -35,13 +35,14 @@ def install(refuse: Callable[[Environment, UsageError], NoReturn]) -> None:
     make = Environment.create_master_runner
 
     @wraps(make)
-    def made(self: Environment, *args: Any, **options: Any) -> MasterRunner:
-        parsed: Any = self.parsed_options
-        at = parsed.master_bind_host, parsed.master_bind_port
+    def made(
+        self: Environment, master_bind_host: str = "*", master_bind_port: int = 5557
+    ) -> MasterRunner:
+        at = master_bind_host, master_bind_port
         why: object = "no port has that number"  # the socket library would take another one
         try:
-            if 0 <= at[1] <= MOST:
-                return make(self, *args, **options)
+            if 0 <= master_bind_port <= MOST:
+                return make(self, *at)
         except RPCError as error:
             number = getattr(error.__context__, "errno", None)  # of the socket library's error
             why = os.strerror(number) if number else error
