@@ -12,11 +12,11 @@ from gauntlet.errors import GauntletError, UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.text import nearest
 
-_SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
-_NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
 if TYPE_CHECKING:  # read by commands that print tables
     from rich.console import Console
 
+_SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
+_NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
 _COLUMNS = 140
 
 
@@ -72,7 +72,7 @@ def enter(command: click.Command, name: str) -> NoReturn:
     except GauntletError as error:
         _end(error.mistakes, error.exit_code)
     except click.Abort:
-        sys.exit(ExitCode.INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(ExitCode.USAGE)

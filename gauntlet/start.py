@@ -1,11 +1,7 @@
-"""The first module of every process of ours: it reads the others, and hears Ctrl-C meanwhile.
+"""Locust, as our commands start it: `python -m gauntlet.start locust -f …`.
 
-    gauntlet …                          our own commands
-    python -m gauntlet.start locust …   Locust, as they start it
-
-The second is the `locust` command to the letter, but `python -m locust` would call itself
-`__main__.py`. Reading takes seconds on a machine that is busy; an interruption then would be a
-traceback.
+It is the `locust` command to the letter, but `python -m locust` would call itself `__main__.py`,
+and print a traceback where Ctrl-C comes while it still reads its modules.
 """
 
 import sys
@@ -13,21 +9,11 @@ import sys
 from gauntlet.exitcodes import ExitCode
 
 
-def gauntlet() -> None:
-    """Be the command `gauntlet`."""
-    try:
-        from gauntlet.cli import main
-
-        main()
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
-
-
 def locust() -> None:
     """Become the command whose words follow the first of `sys.argv`."""
     del sys.argv[0]
     try:
-        from locust.main import main
+        from locust.main import main  # seconds, on a machine that is busy
 
         main()
     except KeyboardInterrupt:  # later ones Locust hears, or we do

@@ -98,6 +98,13 @@ def test_commands_are_read_without_locust_and_its_patches() -> None:
     assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
 
 
+def test_a_command_does_without_what_another_needs() -> None:
+    script = (
+        "import gauntlet.cli, sys; sys.exit(len({'numpy', 'pydantic', 'rich'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+
+
 @pytest.fixture
 def masters(tmp_path: Path) -> list[Path]:
     """The folders of two masters' runs of one load."""

@@ -22,7 +22,7 @@ from gauntlet.addresses import check_form, joined
 from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
 from gauntlet.capacity.steps import Interrupted, Plan, run
-from gauntlet.commands import figures_console
+from gauntlet.commands import INTERRUPTED, figures_console
 from gauntlet.embedded import EmbeddedTarget
 from gauntlet.errors import GauntletError, TargetUnreachable, UsageError
 from gauntlet.exitcodes import ExitCode
@@ -166,7 +166,7 @@ def _check_handed_on(options: Sequence[str]) -> None:
 
 def _code(outcome: Capacity) -> int:
     if outcome.interrupted:
-        return ExitCode.INTERRUPTED
+        return INTERRUPTED
     if outcome.load is not None:
         return ExitCode.PASS
     spoiled = all(step.verdict == "INVALID" for step in outcome.steps)

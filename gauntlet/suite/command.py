@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,6 +55,7 @@ COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
 )
 @click.option(
     "--results-dir",
+    default="results",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where the suite makes its folder. Default: results.",
@@ -71,7 +72,7 @@ def suite(
     context: click.Context,
     /,
     profiles: tuple[str, ...],
-    results_dir: Path | None,
+    results_dir: Path,
     resume: Path | None,
     allow_protected: bool,
     **given: str | None,
@@ -84,11 +85,11 @@ def suite(
     from gauntlet.suite import report
 
     if resume is not None:
-        _alone(profiles, {**given, "results_dir": results_dir})
+        _alone(profiles, given)
         folder, state = resume, disk.load(resume)
     else:
         state = _planned(profiles, allow_protected, **given)
-        folder = _new_folder(results_dir or Path("results"), state)
+        folder = _new_folder(results_dir, state)
     told = Progress(state)
     with _interruptible(folder), ExitStack() as stack:
         if state.left:
@@ -162,7 +163,7 @@ def _planned(
     )
 
 
-def _alone(profiles: Sequence[str], given: Mapping[str, object]) -> None:
+def _alone(profiles: Sequence[str], given: dict[str, str | None]) -> None:
     """A suite that goes on has its settings already."""
     names = [f"--{key.replace('_', '-')}" for key, value in given.items() if value is not None]
     names = [*profiles, *("--system" if name == "--name" else name for name in names)]

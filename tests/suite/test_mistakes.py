@@ -41,8 +41,8 @@ from gauntlet.exitcodes import ExitCode
             "suite --resume here", ["--resume: expected the folder of a suite"], id="no suite"
         ),
         pytest.param(
-            "suite smoke --resume here --scale 0.1 --results-dir there",
-            ["--resume: expected no other settings with it, got smoke, --scale, --results-dir"],
+            "suite smoke --resume here --scale 0.1",
+            ["--resume: expected no other settings with it, got smoke, --scale"],
             id="settings of a suite that goes on",
         ),
         pytest.param("suite --resume broken", ["broken/suite.json: expected a suite"], id="broken"),
