@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # read by commands that print tables
 
 _SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
 _NUMBER = re.compile(r"'?(.*?)'? is not (?:a valid|in the) (?:integer|range)")
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
 _COLUMNS = 140
 
 

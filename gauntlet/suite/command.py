@@ -146,7 +146,7 @@ def _planned(
         most = parse_duration(cool_down_max or COOL_DOWN_MAX) * (1 if cool_down_max else factor)
     except ValueError as error:
         mistakes.append(f"--cool-down-max: {error}")
-    if cool_down and cool_down_max and most < least:
+    if cool_down and cool_down_max and 0 < most < least:
         mistakes.append(f"--cool-down-max: expected at least --cool-down, got {cool_down_max!r}")
     if mistakes:
         raise UsageError(mistakes)
