@@ -19,6 +19,7 @@ import gauntlet
 from gauntlet import curves
 from gauntlet.arriving import Arriving
 from gauntlet.books import Count
+from gauntlet.causes import Flaw
 from gauntlet.extras import Extras
 from gauntlet.fleet import Ledger
 from gauntlet.iterating import Iterations
@@ -217,7 +218,7 @@ class Run:
         """Tasks that were killed half-way, here or in workers; a master runs none itself."""
         return self._ledger.cut if self._ledger else self._iterations.cut
 
-    def _troubles(self) -> Iterator[str]:
+    def _troubles(self) -> Iterator[Flaw]:
         """What those that make the load say against the measurement."""
         yield from self._pulse.vitals.findings()
         if not (self._ledger and self._ledger.lost) and self._iterations.tally() is None:

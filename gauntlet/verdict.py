@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from gauntlet.books import Count
+from gauntlet.causes import Cause, Flaw, causes_of
 from gauntlet.exitcodes import ExitCode
 from gauntlet.text import counted
 from gauntlet.thresholds import Check
@@ -75,7 +76,7 @@ class Evidence:
     terminated: bool = False
     """Whether SIGTERM ended it."""
     aborted: Abort | None = None
-    troubles: Sequence[str] = ()
+    troubles: Sequence[Flaw] = ()
     """What the generator says against its own measurement."""
     arrivals: Count | None = None
 
@@ -87,6 +88,8 @@ class Judgement:
     verdict: Verdict
     reasons: tuple[str, ...]
     exit_code: ExitCode
+    causes: tuple[Cause, ...] = ()
+    """Of an INVALID: its reasons in words that do not change."""
 
 
 def judge(evidence: Evidence, final: bool = True) -> Judgement:
@@ -96,10 +99,16 @@ def judge(evidence: Evidence, final: bool = True) -> Judgement:
     """
     spoiled = [*_spoiled(evidence, final)]
     if spoiled:
-        return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
+        return invalid(spoiled)
     if evidence.checks:
         return _by_thresholds(evidence, final)
     return _without_thresholds(evidence, final)
+
+
+def invalid(flaws: Sequence[Flaw]) -> Judgement:
+    """INVALID, for what spoils the measurement."""
+    reasons = tuple(one.text for one in flaws)
+    return Judgement(Verdict.INVALID, reasons, ExitCode.INVALID, causes_of(flaws))
 
 
 def naming_servers(judgement: Judgement, servers: Sequence[tuple[str, int, int]]) -> Judgement:
@@ -120,28 +129,31 @@ def naming_servers(judgement: Judgement, servers: Sequence[tuple[str, int, int]]
     return Judgement(judgement.verdict, judgement.reasons + named, judgement.exit_code)
 
 
-def _spoiled(evidence: Evidence, final: bool) -> list[str]:
-    reasons = []
+def _spoiled(evidence: Evidence, final: bool) -> Iterator[Flaw]:
     whole = final and evidence.aborted is None
     if final and not evidence.requests:
-        reasons.append("no request was made; check host, tags and duration")
+        yield Flaw(Cause.NO_REQUESTS, "no request was made; check host, tags and duration")
     if whole and evidence.requests:
-        reasons += [_unmatched(check) for check in evidence.checks if check.value is None]
+        for check in evidence.checks:
+            if check.value is None:
+                yield Flaw(Cause.UNMATCHED_RULE, _unmatched(check))
     if len(evidence.lost_workers) > evidence.tolerated_losses:
         names = ", ".join(evidence.lost_workers)
-        reasons.append(f"lost without a last report: {names}; what they measured is missing")
-    reasons += evidence.gaps
-    reasons += evidence.troubles
-    reasons += _dropped(evidence)
+        text = f"lost without a last report: {names}; what they measured is missing"
+        yield Flaw(Cause.LOST_WORKER, text)
+    yield from (Flaw(Cause.LOST_REPORT, gap) for gap in evidence.gaps)
+    yield from evidence.troubles
+    yield from (Flaw(Cause.DROPPED_ARRIVALS, text) for text in _dropped(evidence))
     tally = evidence.iterations
     if whole and tally is not None and tally.done < tally.total:
         lost = f", {tally.lost} of them lost with workers" if tally.lost else ""
-        reasons.append(f"{tally.total - tally.done} of {tally.total} iterations not done{lost}")
+        text = f"{tally.total - tally.done} of {tally.total} iterations not done{lost}"
+        yield Flaw(Cause.ITERATIONS_NOT_DONE, text)
     if whole and evidence.cut_short and evidence.planned is not None:
         lasted, planned = format_duration(evidence.lasted), format_duration(evidence.planned)
         by = " by SIGTERM" if evidence.terminated else ""
-        reasons.append(f"cut short after {lasted} of {planned}{by}; let the run finish")
-    return reasons
+        text = f"cut short after {lasted} of {planned}{by}; let the run finish"
+        yield Flaw(Cause.CUT_SHORT, text)
 
 
 def _unmatched(check: Check) -> str:
@@ -197,37 +209,36 @@ def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
     if reasons:
         code = ExitCode.THRESHOLD if broken else ExitCode.REQUESTS_FAILED
         return Judgement(Verdict.FAIL, tuple(reasons), code)
-    few = [*_too_few(checks)] if final else []
-    return _passed(evidence, few, final)
+    return _passed(evidence, final)
 
 
-def _passed(evidence: Evidence, few: Sequence[str], final: bool) -> Judgement:
+def _passed(evidence: Evidence, final: bool) -> Judgement:
     """PASS, unless what speaks for it is too little, or the slowest are not in it."""
-    reasons = [*few, *(_unanswered(evidence) if final else ())]
-    if reasons:
-        return Judgement(Verdict.INVALID, tuple(reasons), ExitCode.INVALID)
-    return Judgement(Verdict.PASS, (), ExitCode.PASS)
+    flaws = [*_too_few(evidence.checks), *_unanswered(evidence)] if final else []
+    return invalid(flaws) if flaws else Judgement(Verdict.PASS, (), ExitCode.PASS)
 
 
-def _unanswered(evidence: Evidence) -> Iterator[str]:
+def _unanswered(evidence: Evidence) -> Iterator[Flaw]:
     """Tasks that did not end in the time that they were given: the slowest, and in no figure."""
     if evidence.cut and evidence.patience:
         tasks, waited = counted(evidence.cut, "task"), format_duration(evidence.patience)
-        yield (
+        yield Flaw(
+            Cause.UNFINISHED_TASKS,
             f"{tasks} cut at the end, unfinished (--stop-timeout {waited}): what they waited for "
-            "is in no figure; see what hangs, or raise it"
+            "is in no figure; see what hangs, or raise it",
         )
 
 
-def _too_few(checks: Sequence[Check]) -> Iterator[str]:
+def _too_few(checks: Sequence[Check]) -> Iterator[Flaw]:
     """Rules that hold on a percentile of so few requests that it is just their maximum."""
     for check in checks:
         needed = check.threshold.needs
         if check.samples < needed and check.threshold.quantile is not None:
             where = "the fullest window" if check.threshold.windowed else "all"
-            yield (
+            yield Flaw(
+                Cause.TOO_FEW_REQUESTS,
                 f"too few requests for {check.threshold.text}: {check.samples} in {where}, "
-                f"{needed} needed; run longer, or judge a lower percentile or max"
+                f"{needed} needed; run longer, or judge a lower percentile or max",
             )
 
 
@@ -240,4 +251,4 @@ def _without_thresholds(evidence: Evidence, final: bool) -> Judgement:
         reasons.append(f"user code raised {counted(evidence.user_errors, 'exception')}")
     if reasons:
         return Judgement(Verdict.FAIL, tuple(reasons), ExitCode.REQUESTS_FAILED)
-    return _passed(evidence, (), final)
+    return _passed(evidence, final)

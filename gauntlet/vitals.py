@@ -1,12 +1,13 @@
 """How those that make the load fared: their cores, their clocks, and whether users came. Pure.
 
-Each finding is a sentence with what to do about it, and spoils the measurement.
+Each finding spoils the measurement; its sentence ends with what to do about it.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gauntlet.causes import Cause, Flaw
 from gauntlet.curves import Phase, Stretch, arrivals_at, users_at
 from gauntlet.units import format_duration
 
@@ -86,20 +87,22 @@ class Vitals:
         """The most that the clocks of a process went apart, in seconds."""
         return max((one.drift for one in self.processes.values()), default=0.0)
 
-    def findings(self) -> Iterator[str]:
+    def findings(self) -> Iterator[Flaw]:
         """What spoils the measurement."""
         for name, one in self.processes.items():
             if one.longest >= HOT_S:
                 lasted = format_duration(round(one.longest))
-                yield (
+                yield Flaw(
+                    Cause.BUSY_GENERATOR,
                     f"{name} was over {HOT:.0f}% of a core for {lasted} in a row, and its times "
-                    "are too long; use more workers or fewer users"
+                    "are too long; use more workers or fewer users",
                 )
         for name, one in self.processes.items():
             if one.drift > DRIFT_S:
-                yield (
+                yield Flaw(
+                    Cause.CLOCK_SET,
                     f"the clock of {name} was set by {format_duration(one.drift)} during the run; "
-                    "let it settle first, and have it slewed, not stepped"
+                    "let it settle first, and have it slewed, not stepped",
                 )
 
 
@@ -161,14 +164,15 @@ class Following:
         for step in range(int(seconds * 2) + 1):
             yield self._users_at(max(t - step / 2, 0.0)) or 0
 
-    def findings(self) -> Iterator[str]:
+    def findings(self) -> Iterator[Flaw]:
         """What spoils the measurement."""
         if self._worst is not None:
             lasted, users, wanted, since = self._worst
-            yield (
+            yield Flaw(
+                Cause.OFF_CURVE,
                 f"users were off the curve for {format_duration(round(lasted))} from "
                 f"{format_duration(round(since))} on: {users} where {wanted} were wanted; "
-                "use more workers, and look for users that end by themselves"
+                "use more workers, and look for users that end by themselves",
             )
 
 

@@ -1,11 +1,13 @@
 """What spoils a measurement, what fails it, and which of the two speaks."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gauntlet.books import Count
+from gauntlet.causes import Cause, Flaw
 from gauntlet.exitcodes import ExitCode
 from gauntlet.thresholds import Check, parse
 from gauntlet.verdict import Abort, Evidence, Judgement, Tally, Verdict, judge, naming_servers
@@ -30,11 +32,17 @@ def invalid(*reasons: str) -> Judgement:
     return Judgement(Verdict.INVALID, reasons, ExitCode.INVALID)
 
 
+def said(judgement: Judgement) -> Judgement:
+    """Without its causes, which have a test of their own."""
+    return replace(judgement, causes=())
+
+
 EMPTY = "no request was made; check host, tags and duration"
 NO_MATCH = 'the threshold p95("/nothing") < 2s matched no request; check its name'
 CUT = "cut short after 10s of 30s; let the run finish"
 LOST = "lost without a last report: worker 2; what they measured is missing"
 GAP = "worker 1 reported 4 requests, 2 arrived"
+HOT = Flaw(Cause.BUSY_GENERATOR, "worker 1 was hot")
 TOO_SLOW = "p99 < 2s broke: 3s"
 
 
@@ -159,7 +167,7 @@ def few(rule: str, samples: int) -> Check:
             id="cut short by SIGTERM",
         ),
         pytest.param(
-            {"troubles": ("worker 1 was hot",), "checks": (BROKEN,)},
+            {"troubles": (HOT,), "checks": (BROKEN,)},
             invalid("worker 1 was hot"),
             id="a generator in trouble outranks broken",
         ),
@@ -256,7 +264,7 @@ def few(rule: str, samples: int) -> Check:
 def test_the_verdict_is_the_worst_that_the_evidence_says(
     changes: dict[str, Any], judgement: Judgement
 ) -> None:
-    assert judge(replace(FINE, **changes)) == judgement
+    assert said(judge(replace(FINE, **changes))) == judgement
 
 
 @pytest.mark.parametrize(
@@ -273,7 +281,7 @@ def test_the_verdict_is_the_worst_that_the_evidence_says(
 def test_a_running_load_is_not_held_against_its_own_plan(
     changes: dict[str, Any], judgement: Judgement
 ) -> None:
-    assert judge(replace(FINE, **changes), final=False) == judgement
+    assert said(judge(replace(FINE, **changes), final=False)) == judgement
 
 
 def test_a_verdict_reads_as_its_name() -> None:
@@ -308,9 +316,41 @@ def test_tasks_that_never_ended_spoil_a_pass_alone() -> None:
     )
     hung = replace(FINE, cut=3, patience=30.0)
     for checks in ((), (HELD,)):
-        assert judge(replace(hung, checks=checks)) == Judgement(
-            Verdict.INVALID, (cut,), ExitCode.INVALID
-        )
+        assert said(judge(replace(hung, checks=checks))) == invalid(cut)
         assert judge(replace(hung, checks=checks), final=False) == PASS
         assert judge(replace(hung, checks=checks, patience=0.0)) == PASS, "cut as somebody wanted"
     assert judge(replace(hung, checks=(BROKEN,))).verdict is Verdict.FAIL
+
+
+CAUSES: dict[Cause, dict[str, Any]] = {
+    Cause.NO_REQUESTS: {"requests": 0},
+    Cause.UNMATCHED_RULE: {"checks": (UNMATCHED,)},
+    Cause.LOST_WORKER: {"lost_workers": ("worker 2",)},
+    Cause.LOST_REPORT: {"gaps": (GAP, GAP)},
+    Cause.BUSY_GENERATOR: {"troubles": (HOT,)},
+    Cause.DROPPED_ARRIVALS: {"arrivals": Count(scheduled=9, dropped=1, missing=1)},
+    Cause.ITERATIONS_NOT_DONE: {"iterations": Tally(9, 8, 0)},
+    Cause.CUT_SHORT: {"cut_short": True},
+    Cause.TOO_FEW_REQUESTS: {"checks": (few("p99 < 2s", 9),)},
+    Cause.UNFINISHED_TASKS: {"cut": 1, "patience": 30.0},
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_each_cause_is_told_once_in_a_word(cause: Cause) -> None:
+    assert judge(replace(FINE, **CAUSES[cause])).causes == (cause,)
+
+
+def test_the_words_for_causes_are_a_contract() -> None:
+    assert sorted(Cause) == sorted([*CAUSES, "clock_set", "off_curve"])  # by `gauntlet.vitals`
+    assert {*Cause} == {
+        *("no_requests", "unmatched_rule", "lost_worker", "lost_report", "busy_generator"),
+        *("clock_set", "off_curve", "dropped_arrivals", "iterations_not_done", "cut_short"),
+        *("too_few_requests", "unfinished_tasks"),
+    }
+    documented = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text("utf-8")
+    assert all(f"`{cause}`" in documented for cause in Cause)
+    spoiled = replace(FINE, requests=0, troubles=(HOT,), cut_short=True)
+    several = (Cause.NO_REQUESTS, Cause.BUSY_GENERATOR, Cause.CUT_SHORT)
+    assert judge(spoiled).causes == several
+    assert judge(replace(FINE, checks=(BROKEN,))).causes == ()

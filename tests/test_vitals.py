@@ -6,6 +6,7 @@ import pytest
 from locust import User
 from locust.env import Environment
 
+from gauntlet.causes import Cause
 from gauntlet.curves import Phase
 from gauntlet.pulse import Clocks, Pulse
 from gauntlet.vitals import Following, Process, Vitals
@@ -40,7 +41,7 @@ def test_a_process_is_saturated_after_ten_seconds_in_a_row(
     vitals.of("worker 0").add(1.0, 30.0)
     for share in shares:
         vitals.of("worker 1").add(1.0, share)
-    assert [*vitals.findings()] == findings
+    assert [one.text for one in vitals.findings()] == findings
     assert vitals.most == max(shares)
 
 
@@ -56,7 +57,8 @@ def test_a_sample_that_came_late_counts_for_its_time() -> None:
 def test_a_clock_that_was_set_is_named(drift: float, findings: int) -> None:
     found = [*Vitals({"worker 3": Process(drift=drift)}).findings()]
     assert len(found) == findings
-    assert all(one.startswith("the clock of worker 3 was set by 1.1s") for one in found)
+    assert all(one.text.startswith("the clock of worker 3 was set by 1.1s") for one in found)
+    assert all(one.cause is Cause.CLOCK_SET for one in found)
 
 
 class Hands:
@@ -91,7 +93,7 @@ def test_a_process_samples_its_core_and_its_clocks() -> None:
     vitals = pulse.vitals
     assert (vitals.latest, vitals.average, vitals.most) == pytest.approx((80.0, 60.0, 80.0))
     assert vitals.drift == pytest.approx(2.5)
-    assert [one.split(" was ")[0] for one in vitals.findings()] == [
+    assert [one.text.split(" was ")[0] for one in vitals.findings()] == [
         "the clock of the load generator"
     ]
     pulse.clear()
@@ -113,7 +115,7 @@ def findings(users: dict[int, int], lag: int = 0) -> list[str]:
     for t in range(79):
         wanted = following.wanted(max(t - lag, 0))
         following.note(float(t), users.get(t, round(wanted or 0)))
-    return [*following.findings()]
+    return [one.text for one in following.findings()]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What the endpoint tells: figures of the run that goes on, or of the last one, as metric families.
 
-    gauntlet_run_*          the whole run: verdict, time, users, rate, percentiles
+    gauntlet_run_*          the whole run: verdict and its causes, time, users, rate, percentiles
     gauntlet_threshold_*    each rule's value, limit, margin and whether it holds
     gauntlet_requests_total, gauntlet_failed_requests_total, gauntlet_response_time_seconds,
     gauntlet_endpoint_response_time_seconds
@@ -29,10 +29,11 @@ from prometheus_client.metrics_core import (
 )
 
 import gauntlet
+from gauntlet.causes import Cause
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.report.entries import threshold_result
-from gauntlet.report.record import Moment, RunRecord, ThresholdResult
+from gauntlet.report.entries import outcome, threshold_result
+from gauntlet.report.record import Moment, Outcome, RunRecord, ThresholdResult
 from gauntlet.run import Run
 from gauntlet.verdict import Verdict
 
@@ -63,7 +64,7 @@ class Sight(NamedTuple):
     """What is known of a run, while it goes on and after."""
 
     labels: Sequence[str]
-    verdict: str | None
+    outcome: Outcome | None
     thresholds: Sequence[ThresholdResult]
     elapsed: float
     planned: float | None
@@ -89,15 +90,15 @@ class Figures:
         run, record = self._judge.run, self._judge.record
         if run is not None:
             plan, moment = run.plan, run.moment()
-            verdict = str(run.judgement().verdict) if moment.requests else None
+            judged = outcome(run.judgement()) if moment.requests else None
             labels = plan.system, plan.profile_name, plan.environment
             thresholds = [threshold_result(check) for check in run.checks()]
-            return Sight(_texts(labels), verdict, thresholds, moment.t, plan.planned)
+            return Sight(_texts(labels), judged, thresholds, moment.t, plan.planned)
         if record is not None:
             labels = record.system, record.profile, record.environment
             return Sight(
                 _texts(labels),
-                record.outcome.verdict,
+                record.outcome,
                 record.thresholds,
                 record.duration,
                 record.planned,
@@ -122,9 +123,14 @@ class Figures:
         verdict = GaugeMetricFamily(
             "gauntlet_run_verdict", "1 for the verdict so far, or the last one", labels=("verdict",)
         )
+        cause = GaugeMetricFamily(
+            "gauntlet_run_verdict_cause", "1 for what makes it INVALID", labels=("cause",)
+        )
         for one in Verdict:
-            verdict.add_metric([one], 1 if one == sight.verdict else 0)
-        yield verdict
+            verdict.add_metric([one], bool(sight.outcome and one == sight.outcome.verdict))
+        for why in Cause:
+            cause.add_metric([why], bool(sight.outcome and why in sight.outcome.causes))
+        yield from (verdict, cause)
         yield from _thresholds(sight.thresholds)
         if run is not None:
             yield from of_moment(run.moment(), run.is_open)
@@ -171,8 +177,8 @@ class Figures:
         failures = CounterMetricFamily(
             "gauntlet_failures", "Failed requests by class", labels=("outcome",)
         )
-        for outcome, count in sorted(total.outcomes.items()):
-            failures.add_metric([outcome], count)
+        for one, count in sorted(total.outcomes.items()):
+            failures.add_metric([one], count)
         yield failures
         yield from _by_endpoint(endpoints)
 

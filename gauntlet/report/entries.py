@@ -35,6 +35,7 @@ def outcome(judgement: Judgement) -> Outcome:
         verdict=judgement.verdict.value,
         reasons=judgement.reasons,
         exit_code=int(judgement.exit_code),
+        causes=tuple(map(str, judgement.causes)),
     )
 
 

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from gauntlet.causes import Cause
 from gauntlet.errors import UsageError
 from gauntlet.exitcodes import ExitCode
 from gauntlet.measure.series import Key, Series
@@ -48,6 +49,7 @@ LIFTED = re.compile(
     r"too few requests for |the threshold .* (matched no request|had too few values)"
 )
 """How a reason begins that says of one master what the others may make good."""
+LIFTED_CAUSES = (Cause.TOO_FEW_REQUESTS, Cause.UNMATCHED_RULE)
 
 ABORTED = "aborted after "
 """How the reason begins that says which rule ended a run."""
@@ -181,15 +183,21 @@ def _value(row: parts.ThresholdResult) -> float:
 
 
 def _judgement(records: Sequence[RunRecord], whole: Series, checks: Sequence[Check]) -> Judgement:
-    spoiled = [
-        f"master {number}: {reason}"
+    invalid = {
+        number: one.outcome
         for number, one in enumerate(records, 1)
         if one.outcome.verdict == Verdict.INVALID
-        for reason in one.outcome.reasons
+    }
+    spoiled = [
+        f"master {number}: {reason}"
+        for number, one in invalid.items()
+        for reason in one.reasons
         if not LIFTED.match(reason)
     ]
     if spoiled:
-        return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID)
+        told = dict.fromkeys(chain.from_iterable(one.causes for one in invalid.values()))
+        causes = tuple(one for one in map(Cause, told) if one not in LIFTED_CAUSES)
+        return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID, causes)
     errors = sum(sum(one.user_errors.values()) for one in records)
     return judge(Evidence(whole.requests, whole.failures, errors, checks, aborted=_abort(records)))
 

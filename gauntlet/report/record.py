@@ -23,6 +23,8 @@ class Outcome(Part):
     verdict: str
     reasons: tuple[str, ...]
     exit_code: int
+    causes: tuple[str, ...] = ()
+    """Of an INVALID: its reasons in words of a closed list."""
 
 
 class ThresholdResult(Part):

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from gauntlet.causes import Cause
 from tests.e2e.support import (
     DEADLINE_S,
     ROOT,
@@ -36,8 +37,9 @@ PASSWORD = "correct horse"
 DASHBOARD = ROOT / "metrics" / "grafana" / "dashboards" / "gauntlet.json"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 RULES = "p95 < 60s", "fail_ratio < 0.01%", "rps > 0.1/s", "requests > 1", 'rps("/nothing") > 1/s'
-SILENT = "gauntlet_run_arrivals_wanted_per_second", " unless ", " - sum(topk("
-"""Queries for runs that are open, have no worker or many endpoints: here they find nothing."""
+SILENT = "gauntlet_run_arrivals_wanted_per_second", " unless ", " - sum(topk(", "_cause{"
+"""Queries for runs that are open, invalid, have no worker or many endpoints: here they may find
+nothing."""
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -161,6 +163,10 @@ def test_the_figures_are_those_of_the_record(watched: Watched) -> None:
         held = None if rule["value"] is None else float(rule["held"])
         assert found.get(key("gauntlet_threshold_held", **labels)) == held
     assert found[key("gauntlet_run_verdict", verdict=record["outcome"]["verdict"])] == 1
+    causes = record["outcome"]["causes"]
+    assert {one: found[key("gauntlet_run_verdict_cause", cause=one)] for one in Cause} == {
+        one: float(one in causes) for one in Cause
+    }
     assert found[key("gauntlet_workers", state="ready")] == 2
     assert watched.meanwhile[key("gauntlet_run_active")] == 1
     assert watched.meanwhile[key("gauntlet_run_users_wanted")] > 0
