@@ -326,6 +326,7 @@ class Run:
             ended=datetime.now(UTC),
             duration=round(lasted, 3),
             planned=plan.planned,
+            stop_timeout=self._environment.stop_timeout,
             peak_users=self._timeline.peak,
             seed=plan.seed,
             tags=tuple(options.tags or ()),

@@ -83,6 +83,7 @@ def merged(records: Sequence[RunRecord]) -> RunRecord:
             "started": min(one.started for one in records),
             "ended": max(one.ended for one in records),
             "duration": max(one.duration for one in records),
+            "stop_timeout": max(one.stop_timeout for one in records),
             "peak_users": max((moment.users for moment in moments), default=0),
             "fleet": sums.fleet(records),
             "iterations": sums.iterations(records),
@@ -199,7 +200,17 @@ def _judgement(records: Sequence[RunRecord], whole: Series, checks: Sequence[Che
         causes = tuple(one for one in map(Cause, told) if one not in LIFTED_CAUSES)
         return Judgement(Verdict.INVALID, tuple(spoiled), ExitCode.INVALID, causes)
     errors = sum(sum(one.user_errors.values()) for one in records)
-    return judge(Evidence(whole.requests, whole.failures, errors, checks, aborted=_abort(records)))
+    return judge(
+        Evidence(
+            whole.requests,
+            whole.failures,
+            errors,
+            checks,
+            aborted=_abort(records),
+            cut=sum(one.fleet.cut for one in records if one.stop_timeout),
+            patience=max(one.stop_timeout for one in records),
+        )
+    )
 
 
 def _abort(records: Sequence[RunRecord]) -> Abort | None:

@@ -251,6 +251,8 @@ class RunRecord(Part):
     ended: datetime
     duration: float
     planned: float | None
+    stop_timeout: float = 0.0
+    """Seconds that tasks were given to end when the load had; of several masters, the most."""
     peak_users: int
     seed: int
     masters: int = 1

@@ -92,6 +92,7 @@ def test_tasks_that_a_worker_cuts_are_told_by_the_master(lab: Lab) -> None:
     ended = master.end()
     assert (ended.code, lab.verdict) == (4, "INVALID")
     assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
+    assert lab.record["stop_timeout"] == 1
     assert "Cut off at a stop: 2 tasks" in ended.output
 
 

@@ -255,6 +255,24 @@ def test_what_spoils_one_record_spoils_the_whole(make_record: MakeRecord) -> Non
     assert (found.outcome.verdict, found.outcome.exit_code) == ("INVALID", 4)
     (reason,) = found.outcome.reasons
     assert reason.startswith("master 2: lost without a last report: worker 1")
+    assert found.outcome.causes == ("lost_worker",)
+
+
+def test_tasks_that_one_master_cut_spoil_a_whole_that_would_pass(make_record: MakeRecord) -> None:
+    """That master's own run is a FAIL, in which they count for nothing."""
+    evidence = {"cut": 3, "patience": 30.0}
+    cut = Fleet(workers=0, lost=(), cut=3)
+    fails = make_record(
+        {("GET", "/a"): [-10.0] * 9}, RULES, evidence=evidence, fleet=cut, stop_timeout=30.0
+    )
+    passes = make_record({("GET", "/a"): [10.0] * 400}, RULES)
+    assert [one.outcome.verdict for one in (fails, passes)] == ["FAIL", "PASS"]
+    found = merged([passes, fails])
+    assert (found.outcome.verdict, found.outcome.causes) == ("INVALID", ("unfinished_tasks",))
+    assert found.outcome.reasons[0].startswith("3 tasks cut at the end, unfinished (--stop-timeout")
+    assert (found.fleet.cut, found.stop_timeout) == (3, 30.0)
+    at_once = fails.model_copy(update={"stop_timeout": 0.0})
+    assert merged([passes, at_once]).outcome.verdict == "PASS", "cut as somebody wanted"
 
 
 def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
