@@ -4,9 +4,7 @@ It is an ordinary headless run with exact iterations, no pauses and the mix deal
 deck; what is printed comes from its run record.
 """
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gauntlet.errors import GauntletError
+from gauntlet.children import LocustRun, RunFailed
 from gauntlet.report.record import RunRecord, Statistics
 
 WIDTH = 140
@@ -63,46 +61,34 @@ def run(line: Sequence[str], variables: Mapping[str, str] | None = None) -> Ran:
     Raises click.Abort where the run was interrupted before it had a record.
     """
     with _handed_on() as hand:
-        process = subprocess.Popen(
-            # Warnings only, and no tables.
-            [sys.executable, "-m", "gauntlet.start", *line, "--skip-log-setup"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(variables or {})},
-            process_group=0,  # a terminal's Ctrl-C reaches this process alone, which hands it on
-        )
-        hand.to(process)
-        output, _ = process.communicate()
-    folder = Path(output.rstrip().rpartition("Results: ")[2] or ".")
-    record = folder / "run.json"
-    if not record.is_file():
-        if hand.signals:
-            raise click.Abort
-        error = GauntletError([])
-        error.exit_code = process.returncode or GauntletError.exit_code  # type: ignore[assignment]
-        raise error
-    read = RunRecord.model_validate_json(record.read_text())
-    return Ran(read, folder, bool(hand.signals))
+        started = LocustRun(line, variables=variables, told=sys.stderr)
+        hand.to(started)
+        try:
+            record, folder = started.end()
+        except RunFailed:
+            if hand.signals:
+                raise click.Abort from None
+            raise
+    return Ran(record, folder, bool(hand.signals))
 
 
 class _Hand:
-    """What came for this process, handed on to the one that it started."""
+    """What came for this process, handed on to the run that it started."""
 
     def __init__(self) -> None:
         self.signals: list[int] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._run: LocustRun | None = None
 
     def take(self, number: int, _: object) -> None:
         self.signals.append(number)
-        if self._process is not None:
-            self._process.send_signal(number)
+        if self._run is not None:
+            self._run.signal(number)
 
-    def to(self, process: "subprocess.Popen[str]") -> None:
-        """Hand on from now on, and what came while the process was started."""
-        self._process = process
+    def to(self, run: LocustRun) -> None:
+        """Hand on from now on, and what came while the run was started."""
+        self._run = run
         for number in self.signals:
-            process.send_signal(number)
+            run.signal(number)
 
 
 @contextmanager

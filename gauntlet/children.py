@@ -22,6 +22,8 @@ from gauntlet.systems import System
 
 START_S = 60.0
 END_S = 10.0
+RESULTS = "Results: "
+"""What the last line of a run begins with, which names its folder."""
 
 
 class Broken(GauntletError):
@@ -155,20 +157,17 @@ class LocustRun:
     def __init__(
         self,
         line: Sequence[str],
-        results: Path,
+        results: Path | None = None,
         variables: Mapping[str, str] | None = None,
         told: IO[str] | None = None,
     ) -> None:
-        self._errors = TemporaryFile() if told is None else None  # closed in end()
-        results.mkdir(parents=True, exist_ok=True)
-        self._results, self._before = results, set(results.iterdir())
+        place = ["--results-dir", str(results)] if results is not None else []
+        self._output = TemporaryFile()  # both are closed in end()
+        self._errors = TemporaryFile() if told is None else None
         self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gauntlet.leash"),
-                *(*line, "--results-dir", str(results), "--skip-log-setup"),
-            ],
+            [sys.executable, "-m", "gauntlet.leash", *line, *place, "--skip-log-setup"],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=self._output,
             stderr=told if self._errors is None else self._errors,
             env={**os.environ, **(variables or {})},
             process_group=0,
@@ -183,12 +182,17 @@ class LocustRun:
             self._process.wait()
         finally:
             self._let_go()
-        said = self._said()
-        new = (path for path in self._results.iterdir() if path not in self._before)
-        folder = next((path for path in new if (path / "run.json").is_file()), None)
-        if folder is None:
+        output, errors = _read(self._output), _read(self._errors)
+        _, told, place = output.rstrip().rpartition(RESULTS)
+        record = Path(place) / "run.json"
+        if not told or not record.is_file():
+            said = [line for line in errors.splitlines() if line.strip()]
             raise RunFailed(said, self._process.returncode)
-        return RunRecord.model_validate_json((folder / "run.json").read_text("utf-8")), folder
+        return RunRecord.model_validate_json(record.read_text("utf-8")), record.parent
+
+    def signal(self, number: int) -> None:
+        """Hand on a signal."""
+        self._process.send_signal(number)
 
     def interrupt(self) -> None:
         """Let it end now, from another thread than the one that waits for it."""
@@ -196,18 +200,18 @@ class LocustRun:
         self._process.stdin.close()
 
     def _let_go(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self.interrupt()
         try:
             self._process.wait(START_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def _said(self) -> list[str]:
-        if self._errors is None:
-            return []
-        self._errors.seek(0)
-        text = self._errors.read().decode("utf-8", "replace")
-        self._errors.close()
-        return [line for line in text.splitlines() if line.strip()]
+
+def _read(file: IO[bytes] | None) -> str:
+    """What a process wrote there; the file is closed."""
+    if file is None:
+        return ""
+    with file:
+        file.seek(0)
+        return file.read().decode("utf-8", "replace")
