@@ -1,12 +1,20 @@
-"""Options that several commands have alike: which target to test; and Locust's own for the same."""
+"""Options that several commands have alike, such as which target to test, and Locust's for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import click
 
 from gauntlet import completing
 from gauntlet.errors import UsageError
 
+Command = Callable[..., Any]
+
+HANDS_ON = {"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
+"""Settings of a command that hands other options on to Locust, as `handed_on`."""
+
+handed_on = click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+system = click.argument("system", shell_complete=completing.systems)
 environment = click.option(
     "-e",
     "--env",
@@ -15,6 +23,14 @@ environment = click.option(
     help="Environment to test. Default: embedded.",
 )
 url = click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+
+
+def profile(help: str) -> Callable[[Command], Command]:
+    """A profile by its name."""
+    return click.option(
+        "-p", "--profile", metavar="NAME", shell_complete=completing.profiles, help=help
+    )
+
 
 _LOCUSTS = {
     "--env": ("--environment",),

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from gauntlet import bench as quick
-from gauntlet import command_options, completing, config, image_commands, scaffold
+from gauntlet import command_options, config, image_commands, scaffold
 from gauntlet.addresses import check_form
 from gauntlet.errors import UsageError
 from gauntlet.systems import System
@@ -22,18 +22,10 @@ _HAS_USER = re.compile(r"://[^/]*@")
 """In an address: a user, perhaps with a password."""
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
-)
-@click.argument("system", shell_complete=completing.systems)
+@click.command(context_settings=command_options.HANDS_ON)
+@command_options.system
 @command_options.environment
-@click.option(
-    "-p",
-    "--profile",
-    metavar="NAME",
-    shell_complete=completing.profiles,
-    help="Load profile, such as smoke or spike.",
-)
+@command_options.profile("Load profile, such as smoke or spike.")
 @command_options.url
 @click.option(
     "-m",
@@ -47,7 +39,7 @@ _HAS_USER = re.compile(r"://[^/]*@")
     "--only-process", type=click.IntRange(1), metavar="N", help="image-cloud: run this one alone."
 )
 @click.option("--full", is_flag=True, help="image-cloud: clean, load, verify and analyse.")
-@click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+@command_options.handed_on
 @click.pass_context
 def run(
     context: click.Context,
@@ -100,10 +92,8 @@ def run(
     os.execv(sys.executable, [sys.executable, "-m", "gauntlet.start", *command])
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
-)
-@click.argument("system", shell_complete=completing.systems)
+@click.command(context_settings=command_options.HANDS_ON)
+@command_options.system
 @click.option(
     "-c",
     "--concurrent",
@@ -119,16 +109,10 @@ def run(
     help="Iterations in all. Default: ten per user of the profile, else 100.",
 )
 @command_options.environment
-@click.option(
-    "-p",
-    "--profile",
-    metavar="NAME",
-    shell_complete=completing.profiles,
-    help="Whose users and thresholds to take.",
-)
+@command_options.profile("Whose users and thresholds to take.")
 @command_options.url
 @click.option("--json", "as_json", is_flag=True, help="Print the run record, not the table.")
-@click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+@command_options.handed_on
 @click.pass_context
 def bench(
     context: click.Context,

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import command_options, completing, config, scaffold, thresholds
+from gauntlet import command_options, config, scaffold, thresholds
 from gauntlet.addresses import check_form, joined
 from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
@@ -39,10 +39,8 @@ PAUSE_S = 2.0
 """After a step that did not hold: what still waits in the target is done before the next one."""
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]}
-)
-@click.argument("system", shell_complete=completing.systems)
+@click.command(context_settings=command_options.HANDS_ON)
+@command_options.system
 @click.option(
     "--threshold",
     "rules",
@@ -78,7 +76,7 @@ PAUSE_S = 2.0
     "--results-dir", metavar="FOLDER", default="results", help="Where the folder is made."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, no table.")
-@click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+@command_options.handed_on
 @click.pass_context
 def capacity(
     context: click.Context,
