@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 
 from gauntlet import bench as quick
-from gauntlet import command_options, config, image_commands, scaffold
+from gauntlet import command_options, config, handing_on, image_commands, scaffold
 from gauntlet.addresses import check_form
 from gauntlet.errors import UsageError
 from gauntlet.systems import System
@@ -22,7 +22,7 @@ _HAS_USER = re.compile(r"://[^/]*@")
 """In an address: a user, perhaps with a password."""
 
 
-@click.command(context_settings=command_options.HANDS_ON)
+@click.command(context_settings=handing_on.SETTINGS)
 @command_options.system
 @command_options.environment
 @command_options.profile("Load profile, such as smoke or spike.")
@@ -39,7 +39,7 @@ _HAS_USER = re.compile(r"://[^/]*@")
     "--only-process", type=click.IntRange(1), metavar="N", help="image-cloud: run this one alone."
 )
 @click.option("--full", is_flag=True, help="image-cloud: clean, load, verify and analyse.")
-@command_options.handed_on
+@handing_on.locust_options
 @click.pass_context
 def run(
     context: click.Context,
@@ -70,7 +70,7 @@ def run(
         hint = nearest(mode, ["headless", "web"])
         raise UsageError(f"--mode: expected headless or web, got {mode!r}{hint}")
     ours = {"--env": env, "--url": url, "--profile": profile, "--mode web": mode == "web"}
-    command_options.check_once(ours, locust_options)
+    handing_on.check_once(ours, locust_options)
     if env:
         config.load_environment(env)
     if profile:
@@ -92,7 +92,7 @@ def run(
     os.execv(sys.executable, [sys.executable, "-m", "gauntlet.start", *command])
 
 
-@click.command(context_settings=command_options.HANDS_ON)
+@click.command(context_settings=handing_on.SETTINGS)
 @command_options.system
 @click.option(
     "-c",
@@ -112,7 +112,7 @@ def run(
 @command_options.profile("Whose users and thresholds to take.")
 @command_options.url
 @click.option("--json", "as_json", is_flag=True, help="Print the run record, not the table.")
-@command_options.handed_on
+@handing_on.locust_options
 @click.pass_context
 def bench(
     context: click.Context,
@@ -128,7 +128,7 @@ def bench(
     """Benchmark SYSTEM quickly: so many users, so many requests, the mix shuffled, one table."""
     chosen = find_system(system)
     ours = {"--env": env, "--url": url, "--concurrent": concurrent, "--requests": requests}
-    command_options.check_once(ours, locust_options)
+    handing_on.check_once(ours, locust_options)
     given = config.load_profile(profile, chosen) if profile else None
     rules = (given or config.load_profile("quick", chosen)).thresholds
     users = concurrent or (given.users if given else None) or 10

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gauntlet import command_options, config, scaffold, thresholds
+from gauntlet import command_options, config, handing_on, scaffold, thresholds
 from gauntlet.addresses import check_form, joined
 from gauntlet.capacity.result import MEASURE, SETTLE, Capacity, Step, lines, shown, summary
 from gauntlet.capacity.search import Bounds, Finding, search
@@ -39,7 +39,7 @@ PAUSE_S = 2.0
 """After a step that did not hold: what still waits in the target is done before the next one."""
 
 
-@click.command(context_settings=command_options.HANDS_ON)
+@click.command(context_settings=handing_on.SETTINGS)
 @command_options.system
 @click.option(
     "--threshold",
@@ -76,7 +76,7 @@ PAUSE_S = 2.0
     "--results-dir", metavar="FOLDER", default="results", help="Where the folder is made."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, no table.")
-@command_options.handed_on
+@handing_on.locust_options
 @click.pass_context
 def capacity(
     context: click.Context,
@@ -140,7 +140,7 @@ def _first(handed_on: Sequence[str]) -> list[str]:
 
     Not the others: a target that fails a share that is allowed may fail a call of the preflight.
     """
-    said = command_options.has(handed_on, "--preflight") or os.environ.get("LOCUST_PREFLIGHT")
+    said = handing_on.has(handed_on, "--preflight") or os.environ.get("LOCUST_PREFLIGHT")
     return [] if said else ["--preflight", "strict"]
 
 
@@ -156,7 +156,7 @@ def _check_handed_on(options: Sequence[str]) -> None:
     mistakes = [
         f"capacity: expected {expected}, got {name}"
         for name, expected in instead.items()
-        if command_options.has(options, name)
+        if handing_on.has(options, name)
     ]
     if mistakes:
         raise UsageError(mistakes)
