@@ -158,6 +158,8 @@ def _check_handed_on(options: Sequence[str]) -> None:
         for name, expected in instead.items()
         if handing_on.has(options, name)
     ]
+    if options and options[0][:1].isdigit():  # what stands behind --arrivals, most likely
+        mistakes.append(f"capacity: expected --from LOAD for the first load, got {options[0]!r}")
     if mistakes:
         raise UsageError(mistakes)
 

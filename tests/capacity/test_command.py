@@ -57,6 +57,11 @@ from gauntlet.errors import UsageError
             ["--arrivals"], ["--arrivals, --users: expected one of them, got both"], id="two units"
         ),
         pytest.param(
+            ["50"],
+            ["capacity: expected --from LOAD for the first load, got '50'"],
+            id="a load behind the unit",
+        ),
+        pytest.param(
             ["--environment=staging", "--load-profile", "smoke"],
             [
                 "capacity: expected --env NAME, got --environment",
