@@ -1,5 +1,18 @@
-"""`python -m gauntlet` is the `gauntlet` command."""
+"""The `gauntlet` command; `python -m gauntlet` is the same."""
 
-from gauntlet.cli import main
+import sys
 
-main()
+from gauntlet.exitcodes import ExitCode
+
+
+def main() -> None:
+    """Become the command line."""
+    try:
+        from gauntlet.cli import main as command  # a second, on a machine that is busy
+    except KeyboardInterrupt:  # later ones the command hears
+        sys.exit(ExitCode.INTERRUPTED)
+    command()
+
+
+if __name__ == "__main__":
+    main()

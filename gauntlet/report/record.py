@@ -284,6 +284,14 @@ class RunRecord(Part):
     slowest: tuple[Slow, ...] = ()
     """Slowest first, bounded in number."""
 
+    @property
+    def aimed_at(self) -> str:
+        """The address, or all of them by name where they differ."""
+        named = self.addresses
+        if len(set(named.values())) < 2:
+            return self.target
+        return ", ".join(f"{name} {address}" for name, address in named.items())
+
 
 def to_json(record: RunRecord) -> str:
     """The record as its file holds it: indented, but for the many slices, each on a line."""
