@@ -153,6 +153,8 @@ class Arrivals(Part):
     """Percentiles."""
     late_hdr: str | None = None
     """What they are read from, as a histogram of the record is kept; None while the run goes on."""
+    distribution: str = "constant"
+    """How they lay in time."""
 
 
 class Health(Part):

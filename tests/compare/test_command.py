@@ -118,7 +118,11 @@ def test_runs_of_one_rate_are_alike_however_many_users_came(keep: Keep) -> None:
     base, same, other = opened("a", 9, 50.0), opened("b", 12, 50.0), opened("c", 10, 60.0)
     assert call("compare", base, same).exit_code == ExitCode.PASS
     assert mistakes(call("compare", base, other))[0] == (
-        "results/c: load: expected 50 arrivals/s, got 60 arrivals/s"
+        "results/c: load: expected 50 arrivals/s, constant, got 60 arrivals/s, constant"
+    )
+    count = count.model_copy(update={"distribution": "poisson"})
+    assert mistakes(call("compare", base, opened("d", 9, 50.0)))[0] == (
+        "results/d: load: expected 50 arrivals/s, constant, got 50 arrivals/s, poisson"
     )
 
 

@@ -140,7 +140,7 @@ def arrived(
             "total": statistics(Key("", "Aggregated"), series),
             "endpoints": table(measured, "name", "method"),
             "histograms": histograms(measured),
-            "arrivals": arrivals(counted),
+            "arrivals": arrivals(counted, "constant"),
             "timeline": (moment,),
         }
     )
@@ -311,7 +311,9 @@ def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
         pytest.param({"later": 60}, "expected a start within 10s of record 1, got 60s", id="later"),
         pytest.param({"rules": ["p95 < 1s"]}, "expected the rules of record 1", id="other rules"),
         pytest.param(
-            {"arrivals": arrivals(Count())}, "expected arrivals in both or in neither", id="open"
+            {"arrivals": arrivals(Count(), "constant")},
+            "expected arrivals in both or in neither",
+            id="open",
         ),
         pytest.param({"masters": 2}, "expected that of one master, got one merged", id="merged"),
         pytest.param({"ended": STARTED}, "expected a run at the time of record 1", id="over"),

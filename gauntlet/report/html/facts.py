@@ -59,7 +59,7 @@ def arrivals(record: RunRecord) -> list[Fact]:
         return []
     late = [Fact(f"lateness {name}", milliseconds(ms)) for name, ms in told.late_ms.items()]
     return [
-        Fact("scheduled", count(told.scheduled)),
+        Fact("scheduled", f"{count(told.scheduled)}, {told.distribution}"),
         Fact("started", count(told.started)),
         Fact("started over 10 ms late", count(told.late), told.late > 0),
         Fact("dropped", count(told.dropped), told.dropped > 0),
