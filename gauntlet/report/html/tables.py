@@ -15,7 +15,7 @@ _TIMES = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 class Table(NamedTuple):
-    """A table; columns from `numbers` on are numbers, and stand right."""
+    """A table; columns from `numbers` on, before `texts`, are numbers, and stand right."""
 
     id: str
     caption: str
@@ -23,6 +23,7 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
     numbers: int = 1
     note: str = ""
+    texts: int = 1000
 
 
 class Rule(NamedTuple):
@@ -192,19 +193,17 @@ def failures(record: RunRecord) -> Table | None:
 def slowest(record: RunRecord) -> Table | None:
     """The slowest requests, one by one; phase and server where there are any."""
     told = record.slowest
-    columns = {
+    columns = {  # the time first: a narrow page shows the first columns
         "endpoint": [label(one.method, one.name) for one in told],
+        "response ms": [digits(one.response_ms) for one in told],
+        "begun at": [clock(one.t) for one in told],
+        "outcome": [one.outcome or "✓ right" for one in told],
         "phase": [one.phase or "–" for one in told] if any(one.phase for one in told) else [],
         "server": [one.server or "–" for one in told] if any(one.server for one in told) else [],
-        "outcome": [one.outcome or "✓ right" for one in told],
-        "begun at": [clock(one.t) for one in told],
-        "response ms": [digits(one.response_ms) for one in told],
     }
     shown = {head: cells for head, cells in columns.items() if cells}
     rows = tuple(zip(*shown.values(), strict=True))
-    return (
-        Table("slowest", "Slowest requests", tuple(shown), rows, len(shown) - 2) if rows else None
-    )
+    return Table("slowest", "Slowest requests", tuple(shown), rows, texts=3) if rows else None
 
 
 def compared(records: Sequence[RunRecord], names: Sequence[str]) -> Table | None:
