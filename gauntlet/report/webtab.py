@@ -10,6 +10,7 @@ form offers the shapes that it is told of. The tab's columns:
 `gauntlet.report.webservers` has the second tab, `gauntlet.report.weblive` the page at /gauntlet.
 """
 
+import logging
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,8 @@ from gauntlet.shape import ProfileShape
 from gauntlet.text import counted, nearest
 from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration
+
+logger = logging.getLogger(__name__)
 
 TAB = "gauntlet"
 COLUMNS = ("Threshold", "Value", "Limit", "Margin", "State")
@@ -151,7 +154,10 @@ class StartForm:
             else:
                 self._keep()
         except GauntletError as error:
-            return jsonify({"success": False, "message": "; ".join(error.mistakes)})
+            message = "; ".join(error.mistakes)
+            if run is not None:  # the page's Edit closes without a word; its tab Logs has this
+                logger.warning("refused: %s", message)
+            return jsonify({"success": False, "message": message})
         return None
 
     def stop(self) -> None:
