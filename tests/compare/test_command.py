@@ -77,6 +77,16 @@ def test_one_run_a_side_says_that_the_spread_is_unknown(keep: Keep) -> None:
     assert "run-to-run spread is unknown" in told.output and "no regression" in told.output
 
 
+def test_figures_that_are_all_unclear_are_no_tick(keep: Keep) -> None:
+    names = keep("a", run(1)), keep("b", run(2))
+    wide = "--markdown", "--margin", "0.01%", "--margin", "fail_ratio=0.001%"
+    told = call("compare", *names, *wide)
+    assert told.exit_code == ExitCode.PASS, told.output
+    begin, figures = told.output.split(" no regression among ")
+    number = figures.split()[0]
+    assert begin == "### ?" and figures.startswith(f"{number} figures, {number} of them unclear;")
+
+
 def test_runs_too_short_to_compare_are_no_green(keep: Keep) -> None:
     short = {"steady": 4, "ramp": 4}
     told = call("compare", keep("a", run(1, **short)), keep("b", run(2, **short)), "--markdown")

@@ -337,3 +337,17 @@ def test_one_record_or_the_same_twice_is_refused(make_record: MakeRecord) -> Non
         merged([one])
     with pytest.raises(UsageError, match="record 2: expected another run"):
         merged([one, one])
+
+
+def test_arrivals_that_lay_otherwise_in_time_are_no_parts_of_one_load(
+    make_record: MakeRecord,
+) -> None:
+    one, other = (
+        make_record(measured(seed), RULES, arrivals=arrivals(Count(), lay))
+        for seed, lay in enumerate(("constant", "poisson"))
+    )
+    with pytest.raises(UsageError) as refused:
+        merged([one, other])
+    assert refused.value.mistakes == [
+        "record 2: expected constant arrivals as in record 1, got poisson"
+    ]
