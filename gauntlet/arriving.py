@@ -123,6 +123,11 @@ class Arriving:
         return self._schedule is not None
 
     @property
+    def distribution(self) -> str:
+        """How the run's arrivals lie in time; empty where it has none."""
+        return self._schedule.distribution if self._schedule is not None else ""
+
+    @property
     def left(self) -> float:
         """Seconds until the last arrival of the schedule; below 0 once all were due."""
         if self._schedule is None:

@@ -1,4 +1,4 @@
-"""Options that several commands have alike: which target to test."""
+"""Options that several commands have alike: which target to test, where the results go."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,3 +25,10 @@ environment = click.option(
     help="Environment to test. Default: embedded.",
 )
 url = click.option("--url", metavar="URL", help="Address to test; outranks the environment.")
+results = click.option(
+    "--results-dir",
+    metavar="FOLDER",
+    default="results",
+    envvar="LOCUST_RESULTS_DIR",
+    help="Where the results' folder is made. Default: results.",
+)

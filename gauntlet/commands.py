@@ -75,6 +75,7 @@ def enter(command: click.Command, name: str) -> NoReturn:
     except GauntletError as error:
         _end(error.mistakes, error.exit_code)
     except click.Abort:
+        click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

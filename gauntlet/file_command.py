@@ -146,8 +146,12 @@ def _printable(name: str) -> str:
 
 @contextmanager
 def _client(address: tuple[str, int], timeout: float) -> Iterator[Any]:
+    import gevent
+
     from gauntlet.clients.file_server import Deadlines, FileClient, FileServerError
 
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # it would print what we say in a word
     forever = 7 * 86_400.0  # a file may be of any size; only pauses are bounded
     client = FileClient(address, Deadlines(timeout, timeout, timeout, forever))
     try:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gauntlet import config, curves
+from gauntlet.commands import figures_console
 from gauntlet.systems import SYSTEMS
 from gauntlet.systems import system as find_system
 from gauntlet.units import format_duration
@@ -32,7 +33,7 @@ def list_all(as_json: bool, name: str) -> None:
             )
         )
         return
-    console = Console(highlight=False)
+    console = figures_console()
     _print(
         console,
         "Systems",
@@ -51,11 +52,11 @@ def list_all(as_json: bool, name: str) -> None:
     _print(
         console,
         f"Profiles of {system.name}",
-        ["name", "users", "spawn rate", "duration", "phases", "description"],
+        ["name", "load", "spawn rate", "duration", "phases", "description"],
         [
             [
                 n,
-                str(p.users or "—"),
+                p.numbers,
                 f"{p.spawn_rate:g}/s" if p.spawn_rate else "—",
                 format_duration(p.duration),
                 ", ".join(stretch.name for stretch in curves.stretches(p.curve)),
@@ -74,7 +75,10 @@ def _told(target: str | Mapping[str, str]) -> str:
 
 
 def _print(console: Console, title: str, heads: list[str], rows: list[list[str]]) -> None:
-    table = Table(*heads, title=title, title_justify="left")
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    console.print()

@@ -102,8 +102,8 @@ def add(parser: "LocustArgumentParser") -> None:
         "--arrivals",
         metavar="<rate>",
         default=None,
-        help="Open model: start so many iterations, such as 200/s, whatever became of those "
-        "before. Users come as needed; with -t, and without a profile.",
+        help="Open model: iterations to start, such as 200/s, whatever became of those before. "
+        "Users come as needed; with -t, and without a profile.",
         env_var="LOCUST_ARRIVALS",
     )
     group.add_argument(

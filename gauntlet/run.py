@@ -40,6 +40,7 @@ from gauntlet.report.entries import (
     threshold_result,
 )
 from gauntlet.report.record import (
+    Arrivals,
     Failure,
     Fleet,
     IterationCount,
@@ -251,6 +252,11 @@ class Run:
         """What came of the arrivals so far, where the run is open."""
         return self._arriving.count() if self._arriving is not None else None
 
+    def _told_arrivals(self, count: Count | None, final: bool) -> Arrivals | None:
+        if count is None or self._arriving is None:
+            return None
+        return arrivals(count, self._arriving.distribution, final)
+
     @property
     def is_open(self) -> bool:
         """Whether its curve has arrivals, however many users it also wants."""
@@ -363,7 +369,7 @@ class Run:
             timeline=self._timeline.moments,
             slices=slices(self._recorder.slices, self._began),
             health=health(self._pulse.vitals),
-            arrivals=None if count is None else arrivals(count, final),
+            arrivals=self._told_arrivals(count, final),
             slowest=self._slowest(),
             target_metrics=tuple(self._scraper.metrics(self._begun)),
         )

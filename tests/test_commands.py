@@ -1,6 +1,7 @@
 """Mistakes on the command line of `gauntlet`: one line each, in the form of all others."""
 
 import re
+from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 
 from gauntlet import cli
 from gauntlet.commands import figures_console
+from gauntlet.errors import GauntletError
 
 LINE = re.compile(r"\S.*: expected \S.*, got \S.*")
 
@@ -123,3 +125,33 @@ def test_a_narrow_terminal_loses_no_figures(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     assert figures_console().width == width
+
+
+def test_list_cuts_no_address_and_tells_arrivals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    rush = "description: Rush\narrivals: 25/s\nduration: 12s\n"
+    (tmp_path / "profiles" / "rush.yaml").write_text(rush)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "60")
+    told = CliRunner().invoke(cli.gauntlet, ["list", "--system", "image_cloud"]).output
+    assert " udp://image-cloud:8001,image-cloud:8002,image-cloud:8003 " in told
+    assert re.search(r"^rush +25/s ", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("capacity predict --threshold p95<1s", id="capacity"),
+        pytest.param("suite --system predict smoke", id="suite"),
+    ],
+)
+def test_the_variable_says_where_results_go_if_no_option_does(
+    typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LOCUST_RESULTS_DIR", str(tmp_path / "file"))
+    ended = CliRunner().invoke(cli.gauntlet, typed.split())
+    assert isinstance(ended.exception, GauntletError)
+    assert ended.exception.mistakes[0].startswith("--results-dir: expected a folder to write to")

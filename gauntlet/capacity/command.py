@@ -72,9 +72,7 @@ PAUSE_S = 2.0
 )
 @command_options.environment
 @command_options.url
-@click.option(
-    "--results-dir", metavar="FOLDER", default="results", help="Where the folder is made."
-)
+@command_options.results
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, no table.")
 @handing_on.locust_options
 @click.pass_context

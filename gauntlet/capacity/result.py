@@ -168,7 +168,9 @@ def lines(capacity: Capacity) -> Iterator[str]:
     if capacity.load is None:
         lowest = min((step.load for step in capacity.steps), default=0.0)
         because = f": {capacity.because}" if capacity.because else ""
-        if any(step.holds for step in capacity.steps):
+        if not capacity.steps:
+            yield "Capacity: unknown; no load was measured"
+        elif any(step.holds for step in capacity.steps):
             last = shown(capacity.broke or lowest, capacity.unit)
             yield f"Capacity: no load held again when it was repeated, last {last}{because}"
         else:

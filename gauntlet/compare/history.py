@@ -34,7 +34,11 @@ FIGURES: dict[str, Figure] = {
 
 @click.command()
 @click.argument(
-    "folder", default=DEFAULT, metavar="[DIR]", type=click.Path(path_type=Path, file_okay=False)
+    "folder",
+    default=DEFAULT,
+    metavar="[DIR]",
+    envvar="LOCUST_RESULTS_DIR",
+    type=click.Path(path_type=Path, file_okay=False),
 )
 @click.option("--system", "name", metavar="SYSTEM", help="Runs of this system alone.")
 @click.option("--profile", metavar="NAME", help="Runs of this profile alone.")

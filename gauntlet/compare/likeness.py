@@ -14,7 +14,8 @@ def _load(run: RunRecord) -> str:
         return "the profile's"
     if run.arrivals is None:
         return counted(run.peak_users, "user")
-    return f"{max((moment.wanted or 0.0 for moment in run.timeline), default=0.0):g} arrivals/s"
+    rate = max((moment.wanted or 0.0 for moment in run.timeline), default=0.0)
+    return f"{rate:g} arrivals/s, {run.arrivals.distribution}"
 
 
 _ALIKE: dict[str, Callable[[RunRecord], str]] = {

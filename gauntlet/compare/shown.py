@@ -47,6 +47,11 @@ class Comparison(BaseModel):
         return sum(one.judgement != "untold" for one in self.changes)
 
     @property
+    def unclear(self) -> int:
+        """How many figures may have changed, or not."""
+        return sum(one.judgement == "unclear" for one in self.changes)
+
+    @property
     def exit_code(self) -> ExitCode:
         """3 where something got worse, 4 where nothing can be said: silence is no green."""
         if not self.judged:
@@ -69,9 +74,8 @@ def notes(comparison: Comparison) -> list[str]:
     untold = len(comparison.changes) - comparison.judged
     if untold:
         told.append(f"{counted(untold, 'figure')} left out: too few seconds or requests to say")
-    unclear = sum(one.judgement == "unclear" for one in comparison.changes)
-    if unclear:
-        told.append(f"{counted(unclear, 'figure')} unclear: longer or more runs would tell")
+    if comparison.unclear:
+        told.append("what is unclear longer or more runs would tell")
     told.append(_verdict(comparison))
     return told
 
@@ -85,7 +89,8 @@ def _verdict(comparison: Comparison) -> str:
         return (
             f"{counted(len(comparison.regressions), 'regression')} among {judged} figures; {sure}"
         )
-    return f"no regression among {counted(judged, 'figure')}; {sure}"
+    doubt = f", {comparison.unclear} of them unclear" if comparison.unclear else ""
+    return f"no regression among {counted(judged, 'figure')}{doubt}; {sure}"
 
 
 def rows(changes: Iterable[Change]) -> list[tuple[str, ...]]:
@@ -125,7 +130,8 @@ def table(comparison: Comparison, console: Console) -> None:
 
 def markdown(comparison: Comparison) -> str:
     """The comparison as a page of Markdown; regressions are bold."""
-    mark = "✗" if comparison.exit_code else "✓"
+    mark = "?" if comparison.unclear == comparison.judged else "✓"
+    mark = "✗" if comparison.exit_code else mark
     *told, verdict = notes(comparison)
     lines = [f"### {mark} {verdict}", ""]
     found = rows(comparison.changes)

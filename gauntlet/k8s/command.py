@@ -10,6 +10,7 @@ from typing import Any
 import click
 import yaml
 
+from gauntlet import command_options
 from gauntlet.commands import Group
 from gauntlet.errors import UsageError
 from gauntlet.k8s import manifests
@@ -62,9 +63,7 @@ def render_overlay(
 @click.option("--context", "cluster", metavar="NAME", help="Of kubectl's configuration.")
 @click.option("--timeout", metavar="TIME", help="Give up after this. Default: the Job's deadline.")
 @click.option("--keep", is_flag=True, help="Leave everything in the cluster.")
-@click.option(
-    "--results-dir", default="results", metavar="FOLDER", help="Where reports go. Default: results."
-)
+@command_options.results
 @click.pass_context
 def run_overlay(
     context: click.Context,

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from gauntlet.commands import Group
+from gauntlet.commands import INTERRUPTED, Group
 from gauntlet.errors import TargetUnreachable, UsageError, WrongAnswer
 from gauntlet.exitcodes import ExitCode
 from gauntlet.matrix.plan import Axes, Cell, cells, parse_list, remaining
@@ -326,7 +326,7 @@ def _interruptible(path: Path) -> Iterator[Callable[[], None]]:
         yield go_on
     except KeyboardInterrupt:
         click.echo(f"interrupted; go on with the same options and --resume {path}", err=True)
-        raise
+        sys.exit(INTERRUPTED)
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

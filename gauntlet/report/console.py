@@ -28,7 +28,7 @@ def lines(record: RunRecord) -> list[Text]:
         Text(RULE),
         Text("BENCHMARK RESULTS", "bold"),
         Text(RULE),
-        Text(f"Target: {_target(record)} ({record.environment or 'by address'})"),
+        Text(f"Target: {record.aimed_at} ({record.environment or 'by address'})"),
         Text(f"Total requests: {total.requests}"),
         Text(f"Successful: {total.requests - total.failures}"),
         Text(f"Failed: {total.failures}", "red" if total.failures else ""),
@@ -90,14 +90,6 @@ def _open_model(record: RunRecord) -> list[Text]:
 
 
 _SHOWN = (("P50", "p50"), ("P95", "p95"), ("P99", "p99"))
-
-
-def _target(record: RunRecord) -> str:
-    """The address, or all of them by name where they differ."""
-    named = record.addresses
-    if len(set(named.values())) < 2:
-        return record.target
-    return ", ".join(f"{name} {address}" for name, address in named.items())
 
 
 def _success(total: Statistics) -> str:

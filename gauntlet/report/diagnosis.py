@@ -10,6 +10,7 @@ Throughput is that of requests that succeeded. The load is cut into four equal b
 peak; a band counts with two seconds or more. Where throughput follows the last step by half of the
 load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell. The
 time is when the load was there first: at its most, where the plateau begins, beyond the best band.
+What ends in a band beyond what its arrivals make was caught up from before: it decides nothing.
 """
 
 import math
@@ -68,14 +69,16 @@ def _throughput(record: RunRecord) -> Iterator[str]:
         for load, rate, _ in bands:
             yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
         return
+    most = _per_arrival(record) if by_rate else math.inf
+    own = {band: min(band.rate, most * band.load) for band in bands}
     (first, low, _), (last, high, reached) = bands[0], bands[-1]
-    best = max(bands, key=lambda band: band.rate)
+    best = max(bands, key=own.__getitem__)
     then = f"then {_rate(high)} at {at(last)}"
-    if high < FALLING * best.rate:
+    if own[bands[-1]] < FALLING * own[best]:
         when = _when(record, min(band.since for band in bands if band.load > best.load))
         yield f"throughput fell beyond {at(best.load)}, {when}: {_rate(best.rate)}, {then}"
-    elif _follows(*bands[-2:]) < RISING:
-        start = next(band for band in bands if band.rate >= FALLING * best.rate)
+    elif _follows(*(band._replace(rate=own[band]) for band in bands[-2:])) < RISING:
+        start = next(band for band in bands if own[band] >= FALLING * own[best])
         if start == bands[-1]:  # it grew, and by far less than the load
             start = bands[-2]
         where = f"from {at(start.load)} on, {_when(record, start.since)}"
@@ -121,11 +124,23 @@ def _load(before: Moment, after: Moment, by_rate: bool) -> float:
     return 0.0 if before.wanted is None else after.wanted or 0.0
 
 
-def _cumulative(slices: Sequence[Slice]) -> tuple[list[float], list[float]]:
-    """Seconds of the run, and the requests that had succeeded by then."""
+def _per_arrival(record: RunRecord) -> float:
+    """Requests that an arrival makes, whatever became of them."""
+    edges, made = _cumulative(record.slices, failed=True)
+    spans = [
+        (before.t, after.t)
+        for before, after in pairwise(record.timeline)
+        if _load(before, after, by_rate=True)
+    ]
+    requests = float(np.diff(np.interp(spans, edges, made)).sum()) if spans else 0.0
+    return requests / max(record.arrivals.started if record.arrivals else 0, 1)
+
+
+def _cumulative(slices: Sequence[Slice], failed: bool = False) -> tuple[list[float], list[float]]:
+    """Seconds of the run, and the requests that had succeeded, or `failed` too, by then."""
     counts: Counter[float] = Counter()
     for one in slices:
-        counts[one.t] += one.requests - one.failures
+        counts[one.t] += one.requests - (0 if failed else one.failures)
     wide, edges, made = slices[0].seconds if slices else 1.0, [0.0], [0.0]
     for t, count in sorted(counts.items()):
         edges += [max(t, edges[-1]), max(t + wide, edges[-1])]

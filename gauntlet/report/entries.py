@@ -83,7 +83,7 @@ def statistics(key: Key, series: Series) -> Statistics:
     )
 
 
-def arrivals(count: Count, final: bool = True) -> Arrivals:
+def arrivals(count: Count, distribution: str, final: bool = True) -> Arrivals:
     """What came of the arrivals as the record keeps it; what is missing was dropped."""
     late = percentiles_us(count.late_us, QUANTILES)
     return Arrivals(
@@ -94,6 +94,7 @@ def arrivals(count: Count, final: bool = True) -> Arrivals:
         most_waiting=count.most_waiting,
         late_ms=named({quantile: us / 1000 for quantile, us in late.items()}),
         late_hdr=hdr(count.late_us) if final else None,
+        distribution=distribution,
     )
 
 

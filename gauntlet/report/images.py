@@ -22,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gauntlet.report.html.figures import size
 from gauntlet.report.record import Figure, Section
 from gauntlet.report.sample import MOST, Sample
 
@@ -128,7 +129,7 @@ class ImageSummary:
             _figure("Answer in part only", counts["partial"]),
         ]
         if self._buffer is not None:
-            shown = f"{self._buffer} bytes of {self.asked_buffer} asked for"
+            shown = f"{size(self._buffer)} of {size(self.asked_buffer)} asked for"
             figures.append(_figure("Receive buffer granted", self._buffer, shown))
         if counts["images"] > MOST:
             shown = f"{MOST} of {counts['images']}"
@@ -153,10 +154,10 @@ class ImageSummary:
         )
 
     def _sent(self) -> str:
-        return f"{self.counts['datagrams_out']}, {self.counts['bytes_out']} bytes"
+        return f"{self.counts['datagrams_out']}, {size(self.counts['bytes_out'])}"
 
     def _received(self) -> str:
-        return f"{self.counts['datagrams_in']}, {self.counts['bytes_in']} bytes"
+        return f"{self.counts['datagrams_in']}, {size(self.counts['bytes_in'])}"
 
 
 def _figure(name: str, value: int, shown: str | None = None) -> Figure:

@@ -133,6 +133,10 @@ def _differences(first: RunRecord, other: RunRecord, where: str) -> Iterator[str
         yield f"{where}: expected the rules of record 1, got others"
     if (first.arrivals is None) != (other.arrivals is None):
         yield f"{where}: expected arrivals in both or in neither, got them in one"
+    elif first.arrivals and other.arrivals:
+        mine, theirs = first.arrivals.distribution, other.arrivals.distribution
+        if mine != theirs:
+            yield f"{where}: expected {mine} arrivals as in record 1, got {theirs}"
     apart = abs((other.started - first.started).total_seconds())
     if apart > APART_S:
         yield f"{where}: expected a start within {APART_S:g}s of record 1, got {apart:.0f}s"

@@ -27,14 +27,20 @@ def line(
     profile: Profile | None,
     iterations: Tally | None = None,
 ) -> str:
-    """A bar and a rate where iterations are counted; time, phase, users, requests, failures."""
+    """A bar and a rate where iterations are counted; time, phase, users, requests, failures.
+
+    Arrivals that wait or were dropped, where there are any.
+    """
     stretch = stretch_at(profile.curve, moment.t) if profile else None
+    now = format_duration(round(moment.t)) if moment.t >= 0.5 else "0s"
     parts = [
-        format_duration(round(moment.t)) + (f" of {format_duration(planned)}" if planned else ""),
+        now + (f" of {format_duration(planned)}" if planned else ""),
         stretch.name if stretch else "",
         f"{moment.users} users",
         f"{moment.requests} requests",
         f"{moment.failures} failed",
+        f"{moment.waiting} waiting" if moment.waiting else "",
+        f"{moment.dropped} dropped" if moment.dropped else "",
     ]
     if iterations is not None:
         share = iterations.done / iterations.total

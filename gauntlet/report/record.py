@@ -155,6 +155,8 @@ class Arrivals(Part):
     """Percentiles."""
     late_hdr: str | None = None
     """What they are read from, as a histogram of the record is kept; None while the run goes on."""
+    distribution: str = "constant"
+    """How they lay in time."""
 
 
 class Health(Part):
@@ -287,6 +289,14 @@ class RunRecord(Part):
     target_metrics: tuple[TargetMetric, ...] = ()
     slowest: tuple[Slow, ...] = ()
     """Slowest first, bounded in number."""
+
+    @property
+    def aimed_at(self) -> str:
+        """The address, or all of them by name where they differ."""
+        named = self.addresses
+        if len(set(named.values())) < 2:
+            return self.target
+        return ", ".join(f"{name} {address}" for name, address in named.items())
 
 
 def to_json(record: RunRecord) -> str:

@@ -66,7 +66,7 @@ def markdown(record: RunRecord) -> str:
         counted(record.peak_users, "user"),
         counted(total.requests, "request"),
         f"{ratio(total.fail_ratio)} failed",
-        _text(record.target),
+        _text(record.aimed_at),
     ]
     lines = [
         f"## {_MARKS.get(verdict, '')} {verdict}: {_text(title(record))}",

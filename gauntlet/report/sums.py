@@ -84,6 +84,7 @@ def arrivals(records: Sequence[RunRecord]) -> parts.Arrivals | None:
             {q: us / 1000 for q, us in percentiles_us(late, entries.QUANTILES).items()}
         ),
         late_hdr=entries.hdr(late),
+        distribution=told[0].distribution,
     )
 
 

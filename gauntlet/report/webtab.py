@@ -10,8 +10,9 @@ form offers the shapes that it is told of. The tab's columns:
 `gauntlet.report.webservers` has the second tab, `gauntlet.report.weblive` the page at /gauntlet.
 """
 
+import logging
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -31,6 +32,8 @@ from gauntlet.shape import ProfileShape
 from gauntlet.text import counted, nearest
 from gauntlet.thresholds import Threshold
 from gauntlet.units import format_duration
+
+logger = logging.getLogger(__name__)
 
 TAB = "gauntlet"
 COLUMNS = ("Threshold", "Value", "Limit", "Margin", "State")
@@ -151,7 +154,10 @@ class StartForm:
             else:
                 self._keep()
         except GauntletError as error:
-            return jsonify({"success": False, "message": "; ".join(error.mistakes)})
+            message = "; ".join(error.mistakes)
+            if run is not None:  # the page's Edit closes without a word; its tab Logs has this
+                logger.warning("refused: %s", message)
+            return jsonify({"success": False, "message": message})
         return None
 
     def stop(self) -> None:
@@ -160,10 +166,21 @@ class StartForm:
         self._suite.give_up()
 
     def _keep(self) -> None:
-        """Take new numbers for a run that goes on: it keeps its shape and its host."""
+        """Take new numbers for a run that goes on: it keeps its shape, host and arrivals."""
         if request.form.get("host") not in (None, "", self._environment.host):
             raise UsageError("host: expected that of the run that goes on, got another; stop first")
+        if self._open_model(request.form) != self._open_model({}):
+            raise UsageError(
+                "arrivals: expected those of the run that goes on, got others; stop first"
+            )
         self._pick(self._chosen())
+
+    def _open_model(self, form: Mapping[str, str]) -> tuple[options.Arrivals | None, int | None]:
+        """Arrivals and most users as the form says, else as was said before; UsageError where
+        either cannot be made."""
+        held = self._environment.parsed_options
+        said = {one: form.get(one, getattr(held, one, None)) for one in option_group.ON_THE_PAGE}
+        return options.arrivals(Namespace(**said)), options.max_users(Namespace(**said))
 
     def _prepare(self) -> None:
         runner = self._environment.runner
@@ -185,7 +202,7 @@ class StartForm:
         if isinstance(shape, ProfileShape):
             _ = shape.plan  # read now: a mistake in it is said on the page
         options.check_total(request.form.get("total_iterations"))
-        self._check_arrivals()
+        self._open_model(request.form)
         self._pick(name)
         self._forget_run_time()
         self._take_user_classes()
@@ -202,12 +219,6 @@ class StartForm:
         fields = request.form.copy()
         fields["shape_class"] = name
         request.form = ImmutableMultiDict(fields)
-
-    def _check_arrivals(self) -> None:
-        """Refuse a rate that is none; the form's fields hold what Locust is about to take over."""
-        given = Namespace(**{name: request.form.get(name) for name in option_group.ON_THE_PAGE})
-        options.arrivals(given)
-        options.max_users(given)
 
     def _forget_run_time(self) -> None:
         """An empty run time means no limit; Locust would keep the last one's number."""

@@ -13,7 +13,7 @@ import click
 
 from gauntlet import __version__, command_options, completing, config, scaffold
 from gauntlet.addresses import check_address
-from gauntlet.commands import figures_console
+from gauntlet.commands import INTERRUPTED, figures_console
 from gauntlet.errors import UsageError, gathering
 from gauntlet.models import EMBEDDED
 from gauntlet.options import parse_scale
@@ -53,13 +53,7 @@ COOL_DOWN, COOL_DOWN_MAX = "10s", "2m"
     + COOL_DOWN_MAX
     + ".",
 )
-@click.option(
-    "--results-dir",
-    default="results",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where the suite makes its folder. Default: results.",
-)
+@command_options.results
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
@@ -72,7 +66,7 @@ def suite(
     context: click.Context,
     /,
     profiles: tuple[str, ...],
-    results_dir: Path,
+    results_dir: str,
     resume: Path | None,
     allow_protected: bool,
     **given: str | None,
@@ -89,7 +83,7 @@ def suite(
         folder, state = resume, disk.load(resume)
     else:
         state = _planned(profiles, allow_protected, **given)
-        folder = _new_folder(results_dir, state)
+        folder = _new_folder(Path(results_dir), state)
     told = Progress(state)
     with _interruptible(folder), ExitStack() as stack:
         if state.left:
@@ -321,6 +315,6 @@ def _interruptible(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         click.echo(f"interrupted; go on with gauntlet suite --resume {folder}", err=True)
-        raise
+        sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -38,7 +38,10 @@ def text_option(
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
-    return click.option(*names, default=default, metavar=form, callback=convert, help=help)
+    shown = None if default else False  # an empty one reads as if something were to be typed
+    return click.option(
+        *names, default=default, metavar=form, callback=convert, help=help, show_default=shown
+    )
 
 
 duration_option = partial(text_option, form="DURATION", parse=parse_duration)

@@ -70,7 +70,7 @@ def test_an_interrupted_search_tells_what_it_knows() -> None:
     said = text(CLIMB[:3], None)
     assert said.startswith("Interrupted")
     assert "Capacity: 20/s" in said
-    assert "no load held" in text([], None)
+    assert "no load was measured" in text([], None)
 
 
 def test_where_nothing_held_the_least_load_is_told_with_what_it_broke() -> None:

@@ -77,6 +77,16 @@ def test_one_run_a_side_says_that_the_spread_is_unknown(keep: Keep) -> None:
     assert "run-to-run spread is unknown" in told.output and "no regression" in told.output
 
 
+def test_figures_that_are_all_unclear_are_no_tick(keep: Keep) -> None:
+    names = keep("a", run(1)), keep("b", run(2))
+    wide = "--markdown", "--margin", "0.01%", "--margin", "fail_ratio=0.001%"
+    told = call("compare", *names, *wide)
+    assert told.exit_code == ExitCode.PASS, told.output
+    begin, figures = told.output.split(" no regression among ")
+    number = figures.split()[0]
+    assert begin == "### ?" and figures.startswith(f"{number} figures, {number} of them unclear;")
+
+
 def test_runs_too_short_to_compare_are_no_green(keep: Keep) -> None:
     short = {"steady": 4, "ramp": 4}
     told = call("compare", keep("a", run(1, **short)), keep("b", run(2, **short)), "--markdown")
@@ -118,7 +128,11 @@ def test_runs_of_one_rate_are_alike_however_many_users_came(keep: Keep) -> None:
     base, same, other = opened("a", 9, 50.0), opened("b", 12, 50.0), opened("c", 10, 60.0)
     assert call("compare", base, same).exit_code == ExitCode.PASS
     assert mistakes(call("compare", base, other))[0] == (
-        "results/c: load: expected 50 arrivals/s, got 60 arrivals/s"
+        "results/c: load: expected 50 arrivals/s, constant, got 60 arrivals/s, constant"
+    )
+    count = count.model_copy(update={"distribution": "poisson"})
+    assert mistakes(call("compare", base, opened("d", 9, 50.0)))[0] == (
+        "results/d: load: expected 50 arrivals/s, constant, got 50 arrivals/s, poisson"
     )
 
 

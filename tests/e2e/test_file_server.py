@@ -4,6 +4,8 @@ import csv
 import hashlib
 import os
 import re
+import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -266,3 +268,15 @@ def test_the_command_lists_gets_uploads_and_deletes(lab: Lab) -> None:
             assert (wrong.code, len(wrong.mistakes)) == (2, 1), wrong
     refused = call("list", f"127.0.0.1:{server.port}")
     assert (refused.code, refused.mistakes) == (5, ["file-server: connection refused"])
+
+
+def test_ctrl_c_ends_the_command_with_a_word_and_leaves_no_file(lab: Lab) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        command = sys.executable, "-m", "gauntlet", "file-server", "get", where, "file_1mb.bin"
+        process = lab.start(*command)
+        with silent.accept()[0]:
+            process.signal(signal.SIGINT)
+            assert process.end() == (130, "", "\ninterrupted\n")
+    assert not list(lab.folder.glob("*file_1mb*"))

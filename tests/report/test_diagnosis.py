@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from gauntlet.report.diagnosis import diagnose, first_over, load_bands
-from gauntlet.report.record import Moment, RunRecord, Slice
+from gauntlet.report.record import Arrivals, Moment, RunRecord, Slice
 from gauntlet.thresholds import parse
 
 MakeRecord = Callable[..., RunRecord]
@@ -129,6 +129,22 @@ def test_closed_phases_are_no_rate_of_arrivals() -> None:
         one.model_copy(update={"wanted": 50.0 if one.t > 4 else None}) for one in timeline(*steps)
     ]
     assert load_bands(moments, ended(*steps), by_rate=True) == [(50, 50, 5)]
+
+
+def test_what_is_caught_up_after_a_stall_is_no_throughput_of_the_lower_load(
+    make_record: MakeRecord,
+) -> None:
+    """Half of the arrivals of the last busy seconds end while fewer come."""
+    steps = (8, 5, 40), (2, 5, 20), (5, 5, 18)
+    moments = [
+        one.model_copy(update={"wanted": 40.0 if one.t <= 10 else 10.0}) for one in timeline(*steps)
+    ]
+    arrivals = Arrivals(scheduled=450, started=450, late=0, dropped=0, most_waiting=0, late_ms={})
+    record = make_record(
+        {("GET", "/a"): [10]}, timeline=moments, slices=ended(*steps), arrivals=arrivals
+    )
+    rose = "throughput rose with the load: 18/s at 10 arrivals/s, 36/s at 40 arrivals/s"
+    assert diagnose(record)[0].startswith(rose)
 
 
 @pytest.mark.parametrize(

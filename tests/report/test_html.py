@@ -62,7 +62,7 @@ def test_everything_that_a_record_holds_has_its_section(whole: RunRecord) -> Non
         "answers from a cache 31%",
         "seed 20260304",
         "Gauntlet 0.1.0, Locust 2.47.0, Python 3.11.7",
-        "1:06 5,003",
+        "5,003 1:06",
     ):
         assert part in said, part
 
@@ -297,3 +297,54 @@ def test_ticks_lie_on_their_axes(end: float, ms: float, requests: int) -> None:
 )
 def test_numbers_are_as_people_read_them(told: str, shown: str) -> None:
     assert told == shown
+
+
+def test_columns_and_tables_that_say_nothing_are_left_out(whole: RunRecord) -> None:
+    bare = tuple(one.model_copy(update={"server": ""}) for one in whole.slowest)
+    record = whole.model_copy(update={"slowest": bare, "phases": whole.phases[:1]})
+    table = tables.slowest(record)
+    assert table is not None
+    assert table.heads == ("endpoint", "response ms", "begun at", "outcome", "phase")
+    assert table.heads[table.numbers : table.texts] == ("response ms", "begun at")
+    assert {len(row) for row in table.rows} == {5}
+    assert [one.id for one in tables.all_statistics(record)] == ["endpoints", "servers"]
+
+
+@pytest.mark.parametrize(
+    ("lasted", "last"),
+    [
+        pytest.param(10.0, 8.0, id="whole"),
+        pytest.param(9.5, 16.0, id="half of it is over"),
+        pytest.param(9.2, None, id="it has just begun"),
+        pytest.param(8.0, 8.0, id="users end what they were at"),
+    ],
+)
+def test_a_second_that_is_not_over_is_no_fall_of_the_rate(
+    make_record: MakeRecord, lasted: float, last: float | None
+) -> None:
+    slices = [
+        Slice(
+            t=float(t),
+            seconds=1.0,
+            method="GET",
+            name="/",
+            phase="",
+            requests=8,
+            failures=0,
+            total_ms=80.0,
+            counts=(10_000, 8),
+        )
+        for t in range(10)
+    ]
+    record = make_record({}, slices=slices, duration=lasted)
+    (rates,) = curves._rates(record, columns.end_of(record))
+    assert list(rates.values) == [8.0] * 9 + [last]
+
+
+def test_a_system_with_several_addresses_shows_them_all(whole: RunRecord) -> None:
+    addresses = {"publisher": "http://store:1", "aggregator": "http://cache:2"}
+    record = whole.model_copy(update={"target": "http://store:1", "addresses": addresses})
+    assert "publisher http://store:1, aggregator http://cache:2" in text(html.page([record]))
+    names = [one.name for one in facts.surroundings(record)]
+    assert "target" not in names
+    assert "address, aggregator" in names

@@ -140,7 +140,7 @@ def arrived(
             "total": statistics(Key("", "Aggregated"), series),
             "endpoints": table(measured, "name", "method"),
             "histograms": histograms(measured),
-            "arrivals": arrivals(counted),
+            "arrivals": arrivals(counted, "constant"),
             "timeline": (moment,),
         }
     )
@@ -329,7 +329,9 @@ def test_what_is_counted_besides_adds_up(make_record: MakeRecord) -> None:
         pytest.param({"later": 60}, "expected a start within 10s of record 1, got 60s", id="later"),
         pytest.param({"rules": ["p95 < 1s"]}, "expected the rules of record 1", id="other rules"),
         pytest.param(
-            {"arrivals": arrivals(Count())}, "expected arrivals in both or in neither", id="open"
+            {"arrivals": arrivals(Count(), "constant")},
+            "expected arrivals in both or in neither",
+            id="open",
         ),
         pytest.param({"masters": 2}, "expected that of one master, got one merged", id="merged"),
         pytest.param({"ended": STARTED}, "expected a run at the time of record 1", id="over"),
@@ -353,3 +355,17 @@ def test_one_record_or_the_same_twice_is_refused(make_record: MakeRecord) -> Non
         merged([one])
     with pytest.raises(UsageError, match="record 2: expected another run"):
         merged([one, one])
+
+
+def test_arrivals_that_lay_otherwise_in_time_are_no_parts_of_one_load(
+    make_record: MakeRecord,
+) -> None:
+    one, other = (
+        make_record(measured(seed), RULES, arrivals=arrivals(Count(), lay))
+        for seed, lay in enumerate(("constant", "poisson"))
+    )
+    with pytest.raises(UsageError) as refused:
+        merged([one, other])
+    assert refused.value.mistakes == [
+        "record 2: expected constant arrivals as in record 1, got poisson"
+    ]

@@ -275,9 +275,9 @@ def test_the_console_tells_both_times_and_the_arrivals(
 ) -> None:
     count = Count(scheduled=12, started=10, late=3, dropped=1, missing=1, most_waiting=4)
     count.late_us = {1000: 10}
-    kept = make_record({("GET", "/a"): [10]}, arrivals=entries.arrivals(count)).model_copy(
-        update={"total": entries.statistics(Key("", "Aggregated"), late_series())}
-    )
+    kept = make_record(
+        {("GET", "/a"): [10]}, arrivals=entries.arrivals(count, "constant")
+    ).model_copy(update={"total": entries.statistics(Key("", "Aggregated"), late_series())})
     text = "\n".join(line.plain for line in console.lines(kept))
     assert (
         """\

@@ -23,3 +23,9 @@ def test_counted_iterations_show_a_bar_and_a_rate() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99, 1.0])
 def test_a_bar_always_takes_its_room(share: float) -> None:
     assert len(progress.bar(share)) == 24
+
+
+def test_arrivals_that_wait_or_were_dropped_are_told() -> None:
+    moment = Moment(t=0.1, users=60, requests=9, failures=0, waiting=12, dropped=3)
+    line = progress.line(moment, 30.0, None)
+    assert line == "0s of 30s · 60 users · 9 requests · 0 failed · 12 waiting · 3 dropped"

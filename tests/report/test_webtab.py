@@ -561,3 +561,20 @@ def test_windows_are_judged_and_let_go_while_nobody_looks(begin: Any) -> None:
     while len(kept) > KEPT_S + 10 and time() < deadline:
         gevent.sleep(0.05)
     assert 0 < len(kept) <= KEPT_S + 10
+
+
+def test_other_arrivals_for_a_run_that_goes_on_are_refused(
+    web_ui: WebUI, judge: Judge, begin: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(web_ui, judge)
+    begin()
+
+    told = press_start(web_ui, user_count="3", spawn_rate="1", arrivals="60/s")
+    assert told["message"] == (
+        "arrivals: expected those of the run that goes on, got others; stop first"
+    )
+    assert not told["success"]
+    assert f"refused: {told['message']}" in caplog.text
+    # The fields as the page fills them in where nobody asked for arrivals.
+    same = {"arrivals": "", "arrivals_distribution": "constant", "max_users": ""}
+    assert press_start(web_ui, user_count="3", spawn_rate="1", **same)["success"]

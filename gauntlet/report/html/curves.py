@@ -232,9 +232,9 @@ def _rates(record: RunRecord, end: float) -> Iterable[Points]:
     if record.slices:
         laid = columns.lay(record.slices, end)
         at = [float(one) for one in laid.middles]
-        yield Points("requests/s", "a", at, [float(one) / laid.width for one in laid.requests])
+        yield Points("requests/s", "a", at, _per_width(laid.requests, laid.width, record))
         if laid.failures.any():
-            yield Points("failed/s", "c", at, [float(one) / laid.width for one in laid.failures])
+            yield Points("failed/s", "c", at, _per_width(laid.failures, laid.width, record))
         return
     # Workers report every few seconds: in between the numbers stand still, and the load does not.
     told = [
@@ -250,6 +250,16 @@ def _rates(record: RunRecord, end: float) -> Iterable[Points]:
         yield Points("requests/s", "a", at, requests)
         if any(failures):
             yield Points("failed/s", "c", at, failures)
+
+
+def _per_width(numbers: columns.Whole, width: float, record: RunRecord) -> list[float | None]:
+    """Per second. A run ends, or stands while it goes on, within the last column: that one counts
+    for as long as it lasted, and not at all where that is under half of it."""
+    rates: list[float | None] = [float(one) / width for one in numbers]
+    lasted = record.duration - max(one.t for one in record.slices)
+    if 0 <= lasted < width:
+        rates[-1] = float(numbers[-1]) / lasted if lasted >= width / 2 else None
+    return rates
 
 
 def _thinned(many: Sequence[One]) -> Sequence[One]:

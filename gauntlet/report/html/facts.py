@@ -59,7 +59,7 @@ def arrivals(record: RunRecord) -> list[Fact]:
         return []
     late = [Fact(f"lateness {name}", milliseconds(ms)) for name, ms in told.late_ms.items()]
     return [
-        Fact("scheduled", count(told.scheduled)),
+        Fact("scheduled", f"{count(told.scheduled)}, {told.distribution}"),
         Fact("started", count(told.started)),
         Fact("started over 10 ms late", count(told.late), told.late > 0),
         Fact("dropped", count(told.dropped), told.dropped > 0),
@@ -100,8 +100,7 @@ def surroundings(record: RunRecord) -> list[Fact]:
         Fact("system", record.system or "–"),
         Fact("profile", record.profile or "–"),
         Fact("environment", record.environment or "by address"),
-        Fact("target", record.target),
-        *addresses,
+        *(addresses or [Fact("target", record.target)]),
         Fact("started", f"{record.started:%Y-%m-%d %H:%M:%S} UTC"),
         Fact("lasted", f"{format_duration(round(record.duration, 1))}{planned}"),
         Fact("seed", str(record.seed)),

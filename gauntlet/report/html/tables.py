@@ -15,7 +15,7 @@ _TIMES = ("p50", "p90", "p95", "p99", "p99.9")
 
 
 class Table(NamedTuple):
-    """A table; columns from `numbers` on are numbers, and stand right."""
+    """A table; columns from `numbers` on, before `texts`, are numbers, and stand right."""
 
     id: str
     caption: str
@@ -23,6 +23,7 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
     numbers: int = 1
     note: str = ""
+    texts: int = 1000
 
 
 class Rule(NamedTuple):
@@ -103,13 +104,14 @@ def named(rows: Iterable[Statistics]) -> list[tuple[str, Statistics]]:
 
 
 def all_statistics(record: RunRecord) -> list[Table]:
-    """A table per endpoint, phase and server, as far as there are any."""
+    """A table per endpoint, phase and server, as far as there are any; one phase is the whole."""
     total = ("all", record.total)
+    phases = record.phases if len(record.phases) > 1 else ()
     split = [(f"{one.phase}: {label(one.method, one.name)}", one) for one in record.phase_endpoints]
     found = [
         statistics("endpoints", "Endpoints", "endpoint", [*named(record.endpoints), total]),
-        statistics("phases", "Phases", "phase", [(one.phase, one) for one in record.phases]),
-        statistics("split", "Endpoints by phase", "phase and endpoint", split),
+        statistics("phases", "Phases", "phase", [(one.phase, one) for one in phases]),
+        statistics("split", "Endpoints by phase", "phase and endpoint", split if phases else ()),
         statistics("servers", "Servers", "server", [(one.server, one) for one in record.servers]),
     ]
     return [one for one in found if one.rows] if record.endpoints else []
@@ -157,6 +159,7 @@ def transfer(record: RunRecord) -> Table:
             cells += [digits(told[q]) if q in told else "–" for q in ("p50", "p95", "p99")]
         shown.append(tuple(cells))
     note = "Verified: answers whose content was compared with what was expected."
+    note += " First byte in milliseconds." if first else ""
     return Table(
         "transfer", "Bytes, retries, verified answers", tuple(heads), tuple(shown), note=note
     )
@@ -188,20 +191,19 @@ def failures(record: RunRecord) -> Table | None:
 
 
 def slowest(record: RunRecord) -> Table | None:
-    """The slowest requests, one by one."""
-    rows = tuple(
-        (
-            label(one.method, one.name),
-            one.phase or "–",
-            one.server or "–",
-            one.outcome or "✓ right",
-            clock(one.t),
-            digits(one.response_ms),
-        )
-        for one in record.slowest
-    )
-    heads = ("endpoint", "phase", "server", "outcome", "begun at", "response ms")
-    return Table("slowest", "Slowest requests", heads, rows, 4) if rows else None
+    """The slowest requests, one by one; phase and server where there are any."""
+    told = record.slowest
+    columns = {  # the time first: a narrow page shows the first columns
+        "endpoint": [label(one.method, one.name) for one in told],
+        "response ms": [digits(one.response_ms) for one in told],
+        "begun at": [clock(one.t) for one in told],
+        "outcome": [one.outcome or "✓ right" for one in told],
+        "phase": [one.phase or "–" for one in told] if any(one.phase for one in told) else [],
+        "server": [one.server or "–" for one in told] if any(one.server for one in told) else [],
+    }
+    shown = {head: cells for head, cells in columns.items() if cells}
+    rows = tuple(zip(*shown.values(), strict=True))
+    return Table("slowest", "Slowest requests", tuple(shown), rows, texts=3) if rows else None
 
 
 def compared(records: Sequence[RunRecord], names: Sequence[str]) -> Table | None:
