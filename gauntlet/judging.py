@@ -35,7 +35,7 @@ from gauntlet.run import Run
 from gauntlet.thresholds import Threshold
 from gauntlet.worker import COMING, FORWARDED, Worker
 
-LAST_S = 0.1
+LAST_S = 0.25
 """How much later than due the last arrival may begin: a message to a worker, a busy process."""
 
 
@@ -169,14 +169,16 @@ class Judge:
             self.beginning = False
 
     def _serve_to_the_end(self, **_: Any) -> None:
-        """Let the arrivals of `-t` all come: its timer ran while the load was prepared.
+        """Let the last arrivals come, also where a worker hears of them a little late.
 
-        A profile's clock waits for the preparation, and whoever stops by hand waits for nothing.
+        The timer of `-t` ran while the load was prepared; a profile's clock waited for that. Whoever
+        stops by hand waits for nothing.
         """
         left, run = self._instruments.arriving.left, self.run
-        if run is None or run.interrupted or run.aborted or self._planner.shape is not None:
+        if run is None or run.interrupted or run.aborted:
             return
-        if 0 < left + LAST_S and left <= self._preparation:
+        early = self._preparation if self._planner.shape is None else 0.0
+        if -LAST_S < left <= early:
             gevent.sleep(left + LAST_S)
 
     def _stopping(self, **_: Any) -> None:
