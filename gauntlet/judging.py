@@ -171,8 +171,8 @@ class Judge:
     def _serve_to_the_end(self, **_: Any) -> None:
         """Let the last arrivals come, also where a worker hears of them a little late.
 
-        The timer of `-t` ran while the load was prepared; a profile's clock waited for that. Whoever
-        stops by hand waits for nothing.
+        The timer of `-t` ran while the load was prepared; a profile's clock waited for that.
+        Whoever stops by hand waits for nothing.
         """
         left, run = self._instruments.arriving.left, self.run
         if run is None or run.interrupted or run.aborted:
