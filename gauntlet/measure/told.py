@@ -50,10 +50,11 @@ class Sample(NamedTuple):
 def samples(text: str, selectors: Sequence[Selector]) -> list[Sample]:
     """The finite values of an exposition that may be kept; ValueError where it is none."""
     lines, others = [], 0
-    for line in text.splitlines():
+    # A label may hold what Python also takes for the end of a line; blanks before a line are legal.
+    for line in map(str.strip, text.split("\n")):
         match = _NAME.match(line)
         if match is None:
-            if line.strip() and not line.startswith("#"):
+            if line and not line.startswith("#"):
                 raise ValueError("expected lines in Prometheus's text format, got others")
             continue
         if not any(one.may_mean(match[0]) for one in selectors):

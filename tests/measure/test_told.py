@@ -37,6 +37,15 @@ def test_values_are_read_with_name_and_labels() -> None:
     ]
 
 
+def test_lines_end_where_the_format_says_and_may_begin_with_blanks() -> None:
+    text = '  # HELP a b\r\n\ta{x="one\u2028two\x85\x0cthree"} 1\r\n \r\n b 2 \n'
+    found = samples(text, [])
+    assert [(one.name, dict(one.labels), one.value) for one in found] == [
+        ("a", {"x": "one\u2028two\x85\x0cthree"}, 1.0),
+        ("b", {}, 2.0),
+    ]
+
+
 @pytest.mark.parametrize("text", ["<html></html>\n", "a one\n", "{}\n", "a}{,\t=n}1#\n"])
 def test_what_is_no_exposition_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
