@@ -265,8 +265,13 @@ def _evaluate(rule: Threshold, series: Mapping[Key, Series], figures: Figures | 
     if rule.windowed or rule.selector is not None:
         return Check(rule, *(figures(rule) if figures else (None, 0)))
     judged = Series.merged(one for key, one in series.items() if rule.matches(key))
-    value = value_of(rule, judged) if judged.requests else None
-    return Check(rule, value, judged.requests)
+    samples = samples_of(rule, judged)
+    return Check(rule, value_of(rule, judged) if samples else None, samples)
+
+
+def samples_of(rule: Threshold, series: Series) -> int:
+    """Requests that the figure is made of: where it is a time, those that told theirs."""
+    return series.timed if rule.kind == "time" else series.requests
 
 
 def value_of(rule: Threshold, series: Series) -> float:

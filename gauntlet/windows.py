@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from gauntlet.measure.series import Key, Series
-from gauntlet.thresholds import Threshold, holds, value_of
+from gauntlet.thresholds import Threshold, holds, samples_of, value_of
 
 WINDOW_S = 10
 """Of `recovers`, where its inner rule names none."""
@@ -120,11 +120,12 @@ class _Sliding:
         end = start + self._size
         found = (self._seconds[one] for one in range(start, end) if one in self._seconds)
         window = Series.merged(found)
-        self._most = max(self._most, window.requests)
+        samples = samples_of(self._judged, window)
+        self._most = max(self._most, samples)
         if self._judged.metric == "rps":
             shared = min(end, span.end) - max(start, span.start)
             return window.requests / shared if shared > 0 else None
-        if not window.requests and self._judged.metric not in EMPTY_IS_ZERO:
+        if not samples and self._judged.metric not in EMPTY_IS_ZERO:
             return None
         return value_of(self._judged, window)
 

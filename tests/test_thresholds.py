@@ -385,6 +385,19 @@ def test_an_endpoint_without_requests_is_no_match() -> None:
     assert (check.value, check.samples, check.held) == (None, 0, False)
 
 
+@pytest.mark.parametrize("metric", ["avg", "min", "max", "p95", "service_avg", "service_p95"])
+def test_a_time_is_judged_of_requests_that_told_theirs(metric: str) -> None:
+    """Of none there is no time, which would be within every limit."""
+    silent, mixed = Series(), series(*[100.0] * 3)
+    silent.add_many([None] * 200, [0.0] * 200, 0)
+    mixed.merge(silent)
+    [check] = evaluate([parse(f"{metric} < 2s")], {HEALTH: silent})
+    assert (check.value, check.samples, check.held) == (None, 0, False)
+    [check] = evaluate([parse(f"{metric} < 2s")], {HEALTH: mixed})
+    assert (check.value, check.samples) == (pytest.approx(0.1, rel=0.001), 3)
+    assert value_of("requests > 1", {HEALTH: silent}) == 200
+
+
 def test_evaluation_changes_no_series() -> None:
     measured = {PREDICT: series(1, 2), IMAGE: series(3)}
     evaluate([parse("p95 < 2s"), parse('p95("/predict*") < 2s')], measured)

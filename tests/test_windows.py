@@ -91,6 +91,17 @@ def test_only_what_the_rule_matches_is_in_its_windows() -> None:
     assert found.figure(rule, 4.0, final=True)[0] == pytest.approx(3.0)
 
 
+def test_a_window_whose_requests_told_no_time_has_no_percentile() -> None:
+    rule, counting = parse("p95 < 2s over 2s"), parse("requests > 10 over 2s")
+    for one, expected in ((rule, (None, 0)), (counting, (100.0, 100))):
+        found = windows(one, 0.0, 4.0)
+        for second in range(4):
+            silent = Series()
+            silent.add_many([None] * 50, [0.0] * 50, 0)
+            found.add(A, second, silent)
+        assert found.figure(one, 4.0, final=True) == expected
+
+
 def test_a_window_that_is_not_over_is_not_judged_yet() -> None:
     rule = parse("max < 2s over 5s")
     found = windows(rule)
