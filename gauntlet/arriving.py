@@ -22,7 +22,7 @@ from gauntlet.arrivals import Schedule, Share, Turn
 from gauntlet.books import Book, Count, counted
 from gauntlet.measure.histogram import Counts, added
 from gauntlet.measure.recorder import RUN, Recorder
-from gauntlet.pool import Pool
+from gauntlet.pool import OVERDUE_S, Pool
 from gauntlet.sharing import FIELD, JOIN, LEAVE, NOTICE_S, SILENCE_S, TURNS, Sharing
 
 OPEN = "gauntlet_open"
@@ -42,9 +42,6 @@ LOOK_S = 0.25
 
 BURST_S = 0.002
 """How long overdue arrivals are handed out before all others get a turn."""
-
-OVERDUE_S = 1.0
-"""An arrival that is overdue by so much when the load ends will never begin: it was dropped."""
 
 LOCAL = "local"
 

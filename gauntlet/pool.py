@@ -30,6 +30,9 @@ MOST = 1000
 LATE_S = 0.01
 """What timers and a busy interpreter take lies well below."""
 
+OVERDUE_S = 1.0
+"""An arrival that is overdue by so much when the load ends will never begin: it was dropped."""
+
 _LEAVE = object()
 
 
@@ -185,10 +188,11 @@ class Pool:
 
     def _drop_rest(self, post: Post) -> None:
         """Forget what waits. Whoever had a user at hand or on the way was not dropped by the pool:
-        the load ended in the moment before it began."""
-        self.dropped += max(post.lacking, 0)
-        while post.arrivals.qsize():
-            post.arrivals.get()
+        the load ended in the moment before it began. Unless that user was too long on the way."""
+        lacking, last = post.lacking, time.perf_counter() - OVERDUE_S
+        waiting = [post.arrivals.get() for _ in range(post.arrivals.qsize())]
+        overdue = sum(type(due) is float and due < last for due in waiting)
+        self.dropped += max(lacking, overdue)
 
     def _next(self) -> Post:
         """Who serves the next arrival: classes in turn, each as often as its weight says."""

@@ -147,6 +147,23 @@ def test_what_a_free_user_is_about_to_begin_at_the_end_was_not_dropped(stage: St
     assert (pool.started, pool.dropped, pool.waiting) == (0, 0, 0)
 
 
+def test_what_waited_long_for_a_user_on_the_way_was_dropped(stages: Callable[..., Stage]) -> None:
+    """A target that stalls while users log in keeps them from beginning anything."""
+
+    class Stuck(Client):
+        def on_start(self) -> None:
+            self.gate.wait()
+
+    pool = stages(Stuck).pool()
+    now = time.perf_counter()
+    for late in (5.0, 2.0, 0.0):
+        pool.put(now - late)
+    gevent.sleep(0.02)
+    assert (pool.started, pool.dropped, pool.waiting) == (0, 0, 3)
+    pool.stop()
+    assert (pool.started, pool.dropped, pool.waiting) == (0, 2, 0)
+
+
 def test_locust_stops_nobody_while_arrivals_are_served(stage: Stage) -> None:
     pool = stage.pool()
     pool.put(time.perf_counter())
