@@ -33,7 +33,8 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class Series:
-    """Requests of one key: counts, times in microseconds, first and last start in Unix seconds."""
+    """Requests of one key: counts, times in microseconds, the first start and the last end in Unix
+    seconds."""
 
     requests: int = 0
     untimed: int = 0
@@ -80,7 +81,7 @@ class Series:
         begun = sound(starts)
         if len(begun):
             self.first = min(self.first, float(begun.min()))
-            self.last = max(self.last, float(begun.max()))
+            self.last = max(self.last, _last_end(ms, starts, late))
         if len(us):
             self.total_us += float(us.sum())
             self.squares_us += float(us @ us)
@@ -155,7 +156,7 @@ class Series:
 
     @property
     def span(self) -> float:
-        """Seconds from the first request to the last."""
+        """Seconds from the start of the first request to the end of the last."""
         return max(self.last - self.first, 0.0) if self.requests else 0.0
 
     @property
@@ -251,6 +252,15 @@ def sound(numbers: Numbers) -> Floats:
     given = np.asarray(numbers, dtype=float)
     told: Floats = given[np.abs(given) < LARGEST]
     return told
+
+
+def _last_end(ms: Numbers, starts: Numbers, late: Numbers | None) -> float:
+    """When the last request ended [Unix s]; one that told no time ended when it began."""
+    took = np.asarray(ms, dtype=float)
+    if late is not None:
+        took = took - np.asarray(late, dtype=float)
+    took = np.where(np.abs(took) < LARGEST, np.maximum(took, 0.0), 0.0)
+    return float(sound(np.asarray(starts, dtype=float) + took / 1000).max())
 
 
 def _microseconds(ms: Numbers) -> Floats:

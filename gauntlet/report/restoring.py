@@ -53,7 +53,7 @@ def _alike(by: Sequence[str], key: Key) -> Callable[[Key], bool]:
 
 
 def _span(record: RunRecord, row: Statistics) -> tuple[float, float]:
-    """From when to when a row's requests began, as far as the record tells.
+    """From when to when a row's requests went, as far as the record tells.
 
     What matters is how long that was: of a row, and of all phases of an endpoint together. So its
     first phase begins with the run, and the others end where the endpoint does.

@@ -85,7 +85,7 @@ def test_a_request_is_counted_under_its_method_and_name(environment: Environment
     assert set(recorder.series) == {GET, POST}
     series = recorder.series[GET]
     assert (series.requests, series.avg_ms, series.received) == (2, 25.0, 200)
-    assert (series.first, series.last) == (1000.0, 1010.0)
+    assert (series.first, series.last) == (1000.0, 1010.0375)
 
 
 @pytest.mark.parametrize(

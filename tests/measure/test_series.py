@@ -155,9 +155,10 @@ def test_over_an_hour_is_exact_in_average_and_maximum() -> None:
 def test_a_series_counts_what_came() -> None:
     series = gathered([(10, False, 105.0, 1), (20, True, 100.0, 2), (30, False, 110.0, 3)])
     assert (series.requests, series.failures, series.received) == (3, 1, 6)
-    assert (series.first, series.last, series.span) == (100.0, 110.0, 10.0)
+    assert (series.first, series.last) == (100.0, 110.03)
+    assert series.span == pytest.approx(10.03)
     assert series.fail_ratio == 1 / 3
-    assert series.rps == 0.3
+    assert series.rps == pytest.approx(3 / 10.03)
     assert (series.min_ms, series.avg_ms, series.max_ms) == (10.0, 20.0, 30.0)
 
 
@@ -170,7 +171,23 @@ def test_a_series_counts_what_came() -> None:
     ],
 )
 def test_the_rate_is_over_the_span(starts: list[float], rps: float) -> None:
-    assert gathered([(1, False, start, 0) for start in starts]).rps == rps
+    assert gathered([(0, False, start, 0) for start in starts]).rps == rps
+
+
+def test_the_span_goes_on_to_the_end_of_the_last_request() -> None:
+    """A user who waits 48 s for its last answer has made 30 requests in a minute, not in 12 s."""
+    rows = [(10.0, False, 100.0 + 0.4 * number, 0) for number in range(30)]
+    rows[-1] = (48_400.0, *rows[-1][1:])
+    assert gathered(rows).rps == pytest.approx(30 / 60)
+
+
+def test_lateness_and_odd_times_are_no_part_of_the_span() -> None:
+    series = Series()
+    series.add_many([30_500.0, 20_100.0], [130.0, 131.0], 0, [30_000.0, 20_000.0])
+    assert (series.first, series.last) == (130.0, 131.1)
+    odd = Series()
+    odd.add_many([None, math.inf, -5.0, 250.0], [100.0, 104.0, 103.0, None], 0)
+    assert (odd.first, odd.last) == (100.0, 104.0)
 
 
 def test_an_empty_series_is_all_zeros() -> None:
