@@ -4,9 +4,10 @@
     recovers("p95 < 2s")     the first s from which on every window holds, counted from the start
 
 A window's figures are those of all requests that ended in it. One without any has no percentile and
-is left out, but counts as 0 for `rps`, `requests` and `failures`, and as broken for `recovers`. A
-rate is over the seconds that run or phase and window share; a run or phase shorter than its window
-is one window.
+is left out, but counts as 0 for `rps`, `requests` and `failures`, and as broken for `recovers`. A run
+begins and ends within a second: of the windows that share only a part of their seconds with it, a
+rate, and a count that is to be high, is judged where none shares all, in the one that shares most. A
+rate is over what they share; a run or phase shorter than its window is one window.
 
 Workers report every few seconds, so a window is judged when it is `lag` seconds old. What comes
 later still judges it again, for `KEPT_S` seconds; after that it counts into the oldest second
@@ -84,6 +85,10 @@ class _Sliding:
         self._open = -math.inf
         """Windows that begin before this second are judged for good."""
         self._most = 0
+        metric = self._judged.metric
+        counts_up = metric in EMPTY_IS_ZERO and self._judged.op.startswith(">")
+        self._whole = (metric == "rps" or counts_up) and not rule.inner
+        """Whether a part of a window says less than the whole."""
 
     def wants(self, key: Key) -> bool:
         phase = self._rule.phase
@@ -105,6 +110,9 @@ class _Sliding:
                 self._values[start] = self._value(start, span)
         if not self._most:
             return None, 0
+        if final and self._whole and self._find_worst() is None:
+            most = max(starts, key=lambda start: self._shared(start, span))
+            self._values[most] = self._value(most, span, partly=True)
         value = self._recovery(first, last, final) if self._rule.inner else self._find_worst()
         self._close(last - self._size - KEPT_S)
         return value, self._most
@@ -116,14 +124,20 @@ class _Sliding:
         heard = max(self._seconds, default=math.floor(span.start)) + 1
         return max(math.ceil(span.end), heard) if final else math.floor(min(until, heard))
 
-    def _value(self, start: int, span: Span) -> float | None:
-        end = start + self._size
-        found = (self._seconds[one] for one in range(start, end) if one in self._seconds)
+    def _shared(self, start: int, span: Span) -> float:
+        """Seconds that a window shares with the run or phase."""
+        return max(min(start + self._size, span.end) - max(start, span.start), 0.0)
+
+    def _value(self, start: int, span: Span, partly: bool = False) -> float | None:
+        seconds = range(start, start + self._size)
+        found = (self._seconds[one] for one in seconds if one in self._seconds)
         window = Series.merged(found)
         samples = samples_of(self._judged, window)
         self._most = max(self._most, samples)
+        shared = self._shared(start, span)
+        if self._whole and shared < self._size and not partly:
+            return None
         if self._judged.metric == "rps":
-            shared = min(end, span.end) - max(start, span.start)
             return window.requests / shared if shared > 0 else None
         if not samples and self._judged.metric not in EMPTY_IS_ZERO:
             return None

@@ -73,6 +73,33 @@ def test_a_rate_is_over_what_run_and_window_share() -> None:
     assert found.figure(rule, 4.5, final=True) == (10.0, 20)
 
 
+@pytest.mark.parametrize("span", [(0.5, 10.02), (0.98, 10.5), (0.97, 10.04), (0.99, 1.99)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        pytest.param("rps >= 5/s over 1s", 10.0, id="a rate that is to be high"),
+        pytest.param("rps <= 15/s over 1s", 10.0, id="one that is to be low"),
+        pytest.param("requests >= 15 over 2s", 20.0, id="a count that is to be high"),
+        pytest.param("requests <= 25 over 2s", 20.0, id="one that is to be low"),
+    ],
+)
+def test_the_parts_of_seconds_at_both_ends_break_no_steady_load(
+    span: tuple[float, float], text: str, value: float
+) -> None:
+    """Ten requests a second; of a second that the run shares the twentieth part mostly none."""
+    rule, (start, end) = parse(text), span
+    found, once = windows(rule, start, end), end - start <= 1.0
+    for number in range(round((end - start) * 10)):
+        found.add(A, math.floor(start + number / 10 + 0.05), part([10.0]))
+    judged = 10.0 if once else value
+    assert found.figure(rule, end, final=True)[0] == pytest.approx(judged, rel=0.15)
+
+
+def test_a_stall_in_a_phase_of_one_window_is_judged() -> None:
+    assert value_of_run("rps >= 5/s over 10s", {0: [10.0] * 20}, 9.5) == pytest.approx(20 / 9.5)
+    assert value_of_run("requests >= 5 over 10s", {0: [10.0] * 20}, 9.5) == 20.0
+
+
 def test_failures_are_judged_by_window() -> None:
     rule = parse("fail_ratio < 10% over 2s")
     found = windows(rule, 0.0, 6.0)
