@@ -95,7 +95,7 @@ class Run:
         self._pulse = pulse or Pulse(environment)
         self._curve = list(plan.profile.curve) if plan.profile else []
         self._following = Following(self._curve, environment.stop_timeout)
-        self._windows = recorder.watcher = Windows(plan.rules, self._span)
+        self._windows = recorder.watcher = Windows(plan.rules, self._measured)
         self._aborted: tuple[Check, Abort] | None = None
         self.interrupted = self.terminated = False
         """Whether a signal ends it, and whether that is SIGTERM."""
@@ -153,6 +153,11 @@ class Run:
         if phase is None:
             return Span(self._loaded, self._began + ends)
         return Span(self._began + phase.start, self._began + min(phase.end, ends))
+
+    def _measured(self, rule: Threshold) -> Span:
+        """That span, without what came before a reset of the statistics, which is no silence."""
+        span = self._span(rule)
+        return span if rule.inner else span._replace(start=max(span.start, self._recorder.cleared))
 
     def so_far(self) -> RunRecord:
         """The record of the run as it stands, without histograms and without anything written."""

@@ -143,6 +143,8 @@ class Recorder:
         self._slices = Slices()
         self._parts: dict[tuple[Key, int], Series] = {}
         """On a worker, what ended in which second since the last report."""
+        self.cleared = 0.0
+        """The Unix time since which everything counts."""
         self.open_model = False
         """Whether requests of this run may count from before their start; set before the first."""
         self._environment = environment
@@ -158,7 +160,8 @@ class Recorder:
             events.report_to_master.add_listener(self._hand_over)
 
     def clear(self) -> None:
-        """Forget everything; a new run begins."""
+        """Forget everything; a new run begins, or somebody resets the statistics."""
+        self.cleared = time.time()
         self._series, self._pending, self._parts = {}, {}, {}
         self._slices = Slices()
         self._known.clear()

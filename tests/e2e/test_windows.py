@@ -137,11 +137,18 @@ def test_a_rule_about_a_phase_that_is_none_is_refused_and_nothing_is_sent(lab: L
     assert target.requests == 0
 
 
-def test_too_few_requests_for_a_percentile_are_no_pass(lab: Lab) -> None:
-    ended = lab.run("--load-profile", lab.profile(thresholds=["p99.999 < 60s"]))
-    assert (ended.code, lab.verdict) == (4, "INVALID"), ended
-    assert lab.reasons.startswith("too few requests for p99.999 < 60s: ")
-    assert "in all, 100000 needed; run longer" in lab.reasons
+def test_too_few_requests_are_no_pass_and_a_reset_is_no_silence(labs: Labs) -> None:
+    """Nothing of the ramp, which `--reset-stats` forgets, is in any window."""
+    few, reset = labs("few"), labs("reset")
+    few.headless("--load-profile", few.profile(thresholds=["p99.999 < 60s"]))
+    ramp = "-u", "4", "-r", "1", "-t", "6s", "--reset-stats"
+    reset.headless(*ramp, "--threshold", "requests >= 1 over 2s")
+    ended = few.processes[0].end()
+    assert (ended.code, few.verdict) == (4, "INVALID"), ended
+    assert few.reasons.startswith("too few requests for p99.999 < 60s: ")
+    assert "in all, 100000 needed; run longer" in few.reasons
+    ended = reset.processes[0].end()
+    assert (ended.code, reset.verdict) == (0, "PASS"), ended
 
 
 def test_what_spoils_a_measurement_from_within_is_found_in_the_process_that_it_befell(
