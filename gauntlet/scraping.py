@@ -47,8 +47,13 @@ class Scraper:
             source.stop()
 
     def figure(self, rule: Threshold, window: tuple[float, float]) -> tuple[float | None, int]:
-        """What a rule judges, within a stretch of `perf_counter`, and from how many values."""
+        """What a rule judges, within a stretch of `perf_counter`, and from how many values.
+
+        None also where one source withholds what it may have: others do not speak for it.
+        """
         assert rule.selector is not None
+        if any(source.told.withholds(rule.selector, window) for source in self._sources):
+            return None, 0
         found = [
             source.told.figure(rule.selector, rule.stat, rule.op, window)
             for source in self._sources

@@ -115,12 +115,18 @@ class Told:
 
         None where there are none, or where most scrapes failed.
         """
-        inside = [at for at, t in enumerate(self._times) if window[0] <= t <= window[1]]
-        if not inside or sum(self._good[at] for at in inside) < COVERED * len(inside):
+        inside = self._inside(window)
+        if not self._covers(inside):
             return None, 0
         matching = (s for s in self._series.values() if selector.matches(s.name, s.labels))
         points = self._counted if stat == "rate" else self._points
         return target_rules.worst(stat, op, (points(s, inside) for s in matching))
+
+    def withholds(self, selector: Selector, window: tuple[float, float]) -> bool:
+        """Whether most scrapes failed of what may have told series that a selector means."""
+        labels = tuple(one for one in selector.labels if one[0] in self._label)
+        meant = Selector("", labels).matches("", self._label)
+        return meant and not self._covers(self._inside(window))
 
     def series(self, since: float) -> Iterator[tuple[str, list[tuple[float, float]]]]:
         """Every series with its points from `since` on, which becomes their 0, at most `POINTS`.
@@ -136,6 +142,12 @@ class Told:
                     series_name(series.name, series.labels),
                     [(round(t - since, 3), value) for t, value in points],
                 )
+
+    def _inside(self, window: tuple[float, float]) -> list[int]:
+        return [at for at, t in enumerate(self._times) if window[0] <= t <= window[1]]
+
+    def _covers(self, inside: Sequence[int]) -> bool:
+        return bool(inside) and sum(self._good[at] for at in inside) >= COVERED * len(inside)
 
     def _points(self, series: _Series, at: Iterable[int]) -> list[tuple[float, float]]:
         pairs = ((self._times[one], series.values[one]) for one in at)

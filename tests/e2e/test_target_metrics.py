@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.support import Lab
+from tests.e2e.support import Json, Lab
 
 pytestmark = pytest.mark.e2e
 MEMORY = "process_resident_memory_bytes"
@@ -63,16 +63,13 @@ def test_the_embedded_target_is_scraped_without_asking(lab: Lab) -> None:
 
 
 def test_a_leak_breaks_its_rule_and_a_rule_without_values_spoils_the_run(lab: Lab) -> None:
-    target = lab.target()
+    ours: Json = {"description": "Ours", "targets": {"predict": lab.target().address}}
+
+    def scrape(told: str | Json) -> None:
+        lab.write("profiles/environments/mine.yaml", ours | {"target_metrics": {"predict": told}})
+
     with leaking(per_scrape=10**6) as url:
-        lab.write(
-            "profiles/environments/mine.yaml",
-            {
-                "description": "Ours",
-                "targets": {"predict": target.address},
-                "target_metrics": {"predict": url},
-            },
-        )
+        scrape(url)
         rule = f'target("{MEMORY}").slope < 1MB/min'
         lab.profile(thresholds=[rule], duration="5s")
         ended = lab.run("--load-profile", "tiny", "--environment", "mine")
@@ -81,8 +78,11 @@ def test_a_leak_breaks_its_rule_and_a_rule_without_values_spoils_the_run(lab: La
     assert 0.5e6 < result["value"] < 2e6, "a megabyte with each scrape, one a second"
     assert "MB/min" in result["shown"]
 
+    rule = f'target("{MEMORY}").max < 2GB'
     options = ["-u", "1", "-t", "2s", "--environment", "mine", "--results-dir", "again"]
-    ended = lab.run(*options, "--threshold", rule)  # the place is gone
+    with leaking(per_scrape=0) as other:
+        scrape({"other": other, "gone": url})  # what it did not tell may have been too much
+        ended = lab.run(*options, "--threshold", rule)
     assert ended.code == 4
     assert f"the threshold {rule} had too few values of the target" in ended.output
     assert ended.errors.count("target metrics:") == 1

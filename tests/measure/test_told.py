@@ -112,6 +112,22 @@ def test_a_name_tells_the_targets_apart() -> None:
     assert told.figure(told.selectors[0], "last", "<", EVER) == (7.0, 1)
 
 
+def test_a_target_that_does_not_answer_withholds_what_a_rule_may_mean() -> None:
+    told = Told([A], "publisher")
+    told.add(0.0, [])
+    for t in (1.0, 2.0, 3.0):
+        told.miss(t)
+    for selector, withheld in {
+        "a": True,
+        'b{x="1"}': True,
+        'a{target="pub*"}': True,
+        'a{target="aggregator"}': False,
+    }.items():
+        assert told.withholds(parse_selector(selector), EVER) is withheld, selector
+    assert not told.withholds(A, (0.0, 1.0))
+    assert told.withholds(A, (10.0, 20.0))
+
+
 def test_memory_does_not_grow_with_time_and_the_figures_stay() -> None:
     told = filled(float(value) for value in range(3 * TIMELINE))
     value, count = told.figure(A, "slope", "<", EVER)
