@@ -64,7 +64,7 @@ class Ending:
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
             # Locust may hear SIGTERM before we do.
-            run.interrupted, run.terminated = True, not self._by_hand
+            run.interrupt(terminated=not self._by_hand)
             self._terminated = run.terminated
             environment.runner.stop()
             self._judge.stop()  # a runner that still prepares its start tells nobody of its stop
@@ -113,7 +113,7 @@ class Ending:
             return None  # its judgement comes first
         self._interrupted, self._by_hand = run, number == signal.SIGINT
         if run is not None:
-            run.interrupted, run.terminated = True, not self._by_hand
+            run.interrupt(terminated=not self._by_hand)
         if run is not None and self._by_hand and not self._leads:
             told = "What is in flight may finish; a second Ctrl-C cuts it"
             gevent.spawn(logger.info, told)  # no log from inside of a signal's handler

@@ -58,7 +58,8 @@ from gauntlet.vitals import Following
 from gauntlet.windows import Span, Windows
 
 EARLY_S = 1.0
-"""A run that ends by less than this before its plan is whole: the curve ticks once a second."""
+"""A run that no signal ends, less than this before its plan, is whole: Locust's timer of `-t` started
+before it."""
 TEXTS = 500
 """Most failure texts and most exception texts kept."""
 
@@ -99,6 +100,7 @@ class Run:
         self._aborted: tuple[Check, Abort] | None = None
         self.interrupted = self.terminated = False
         """Whether a signal ends it, and whether that is SIGTERM."""
+        self._early_s = EARLY_S
         self.ended = False
         self._waits = True
         """Whether the load has yet to begin."""
@@ -113,6 +115,12 @@ class Run:
         self._watcher = gevent.spawn(self._watch)
         self._scraper = Scraper(plan.metrics, plan.rules)
         self._scraper.start()
+
+    def interrupt(self, terminated: bool) -> None:
+        """A signal ends it, SIGTERM or Ctrl-C; what its load had still to do is missing."""
+        self.interrupted, self.terminated = True, terminated
+        if self._lasted is None:
+            self._early_s = 0.0
 
     @property
     def aborted(self) -> bool:
@@ -206,7 +214,7 @@ class Run:
             checks=checks,
             planned=planned,
             lasted=lasted,
-            cut_short=stopped_early and planned is not None and lasted < planned - EARLY_S,
+            cut_short=stopped_early and planned is not None and lasted < planned - self._early_s,
             cut=self._cut,
             patience=self._environment.stop_timeout,
             terminated=self.terminated,

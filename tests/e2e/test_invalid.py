@@ -39,6 +39,25 @@ STOPS: dict[str, Callable[[Process], None]] = {
 }
 
 
+AT_LAST = """
+import os
+import signal
+
+import gauntlet
+import gevent
+from locust import events
+from users.predict import PredictUser
+
+gauntlet.register(system="predict")
+ended = os.kill, os.getpid(), signal.SIGTERM
+events.test_start.add_listener(lambda **_: gevent.spawn_later(1.5, *ended))
+
+
+class ImageClient(PredictUser):
+    pass
+"""
+
+
 def check_is_invalid(lab: Lab, ended: Ended, reason: str) -> None:
     """The verdict, its exit code, its reason everywhere and every report."""
     assert (ended.code, lab.verdict) == (4, "INVALID"), ended
@@ -80,6 +99,8 @@ def test_a_planned_run_that_is_stopped_is_cut_short(labs: Labs) -> None:
     for lab, (options, _) in runs.items():
         lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
         lab.headless(*options)
+    last = labs("in its last second")
+    last.headless("-u", "2", "-r", "2", "-t", "2s", file=last.write("ended.py", AT_LAST))
     families = []
     for lab, (_, stop) in runs.items():
         process = wait_for_users(lab)
@@ -92,6 +113,7 @@ def test_a_planned_run_that_is_stopped_is_cut_short(labs: Labs) -> None:
         assert lab.record["total"]["failures"] == 0
     assert families
     wait_until_gone(families)
+    check_is_invalid(last, last.processes[0].end(), " of 2s by SIGTERM; let the run finish")
 
 
 def wait_for_users(lab: Lab) -> Process:
