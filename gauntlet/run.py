@@ -58,7 +58,7 @@ from gauntlet.vitals import Following
 from gauntlet.windows import Span, Windows
 
 EARLY_S = 1.0
-"""A run that no signal ends, less than this before its plan, is whole: Locust's timer of `-t` started
+"""A run that no signal ends, less than this before its plan, is whole: the timer of `-t` started
 before it."""
 TEXTS = 500
 """Most failure texts and most exception texts kept."""

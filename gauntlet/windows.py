@@ -4,10 +4,10 @@
     recovers("p95 < 2s")     the first s from which on every window holds, counted from the start
 
 A window's figures are those of all requests that ended in it. One without any has no percentile and
-is left out, but counts as 0 for `rps`, `requests` and `failures`, and as broken for `recovers`. A run
-begins and ends within a second: of the windows that share only a part of their seconds with it, a
-rate, and a count that is to be high, is judged where none shares all, in the one that shares most. A
-rate is over what they share; a run or phase shorter than its window is one window.
+is left out, but counts as 0 for `rps`, `requests` and `failures`, and as broken for `recovers`. A
+run begins and ends within a second: a rate, or a count that is to be high, is judged in the windows
+that lie within it as a whole, and where none does, in the one that shares most seconds with it. A
+rate is over the seconds they share; a run or phase shorter than its window is one window.
 
 Workers report every few seconds, so a window is judged when it is `lag` seconds old. What comes
 later still judges it again, for `KEPT_S` seconds; after that it counts into the oldest second
