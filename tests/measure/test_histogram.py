@@ -128,6 +128,26 @@ def test_few_and_many_add_up_in_every_order(first: dict[int, int], second: dict[
             assert others == second
 
 
+BANDS = (20, 90), (3_000, 9_000), (80_000, 90_000), (40_000_000, HIGHEST_US)
+"""Of times: far from each other, so that arrays of one do not reach into the others."""
+
+bands = st.sampled_from(BANDS).flatmap(
+    lambda band: st.dictionaries(st.integers(*band).map(grid), st.integers(1, 99), min_size=1)
+)
+
+
+@given(st.lists(st.tuples(bands, st.booleans()), min_size=2, max_size=8))
+def test_an_array_grows_to_either_side_without_moving_what_it_holds(
+    parts: list[tuple[dict[int, int], bool]],
+) -> None:
+    dense, so_far = Dense({}), Counter[int]()
+    for part, as_array in parts:
+        dense.add(Dense(part) if as_array else part)
+        so_far.update(part)
+        steps, numbers = dense.arrays()  # now all is in the array
+        assert dict(zip(steps.tolist(), numbers.tolist(), strict=True)) == so_far
+
+
 def test_few_steps_are_a_dictionary_and_more_are_an_array() -> None:
     steps = range(2 * FEW)
     few = added(dict.fromkeys(steps[: FEW - 1], 1), {steps[-1]: 1})
