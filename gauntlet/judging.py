@@ -32,6 +32,7 @@ from gauntlet.pulse import Pulse
 from gauntlet.report import console, weblogin, webtab
 from gauntlet.report.record import RunRecord
 from gauntlet.run import Run
+from gauntlet.stopping import in_turn
 from gauntlet.thresholds import Threshold
 from gauntlet.worker import COMING, FORWARDED, Worker
 
@@ -76,6 +77,7 @@ class Judge:
         if isinstance(runner, MasterRunner):
             self._ledger = Ledger(environment, runner)
             Balance(environment, runner)
+            in_turn(runner)
         if self._planner.options.metrics is not None:
             serve(self._planner.options.metrics, environment, self, instruments.recorder)
         if environment.web_ui is not None:

@@ -1,6 +1,7 @@
 """What is in flight when a run ends: it may finish, or it is cut and the record says so."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -83,16 +84,23 @@ def test_a_user_who_pauses_within_a_task_set_leaves_nothing_cut(lab: Lab) -> Non
     assert (lab.verdict, lab.record["fleet"]["cut"]) == ("PASS", 0)
 
 
-def test_tasks_that_a_worker_cuts_are_told_by_the_master(lab: Lab) -> None:
-    file = str(lab.write("endless.py", ENDLESS))
-    bound, at = meeting_point()
-    patience = "-t", "2s", "--stop-timeout", "1", "--expect-workers", "1"
-    master = lab.headless("--master", *bound, *NOWHERE, *patience, file=file)
-    lab.locust("--worker", *at, file=file)
-    ended = master.end()
-    assert (ended.code, lab.verdict) == (4, "INVALID")
-    assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
-    assert "Cut off at a stop: 2 tasks" in ended.output
+def test_tasks_that_a_worker_cuts_are_told_by_the_master(labs: Callable[[str], Lab]) -> None:
+    """Also where the time of `-t` is over while a master that was stopped waits for them."""
+    planned, stopped = labs("planned"), labs("stopped")
+    for lab, patience in (planned, "1"), (stopped, "4"):
+        file = str(lab.write("endless.py", ENDLESS))
+        bound, at = meeting_point()
+        options = "-t", "2s", "--stop-timeout", patience, "--expect-workers", "1"
+        lab.headless("--master", *bound, *NOWHERE, *options, file=file)
+        lab.locust("--worker", *at, file=file)
+    stopped.processes[0].wait_for("All users spawned")
+    stopped.processes[0].press_ctrl_c()
+    for lab in planned, stopped:
+        ended = lab.processes[0].end()
+        assert (ended.code, lab.verdict) == (4, "INVALID")
+        assert (lab.record["fleet"]["cut"], lab.record["fleet"]["lost"]) == (2, [])
+        assert "Cut off at a stop: 2 tasks" in ended.output
+    assert " of 2s; let the run finish" in stopped.reasons
 
 
 def test_arrivals_that_are_cut_are_counted_too(lab: Lab) -> None:
