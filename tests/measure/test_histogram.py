@@ -128,6 +128,21 @@ def test_few_and_many_add_up_in_every_order(first: dict[int, int], second: dict[
             assert others == second
 
 
+def test_counts_below_nothing_stay_in_an_array() -> None:
+    """What turns counts of response times into those of service times has some."""
+    moved = {30: 2, grid(5_000): -3, grid(70_000): 1}
+    dense = Dense(moved)
+    assert [*dense.items()] == [*moved.items()] == [*added({}, dense).items()]
+    assert list(dense.values()) == [2, -3, 1]
+    assert dense != {30: 2} and dense != Dense({30: 2})
+
+
+def test_percentiles_that_lie_close_together_are_each_that_of_its_rank() -> None:
+    every = dict.fromkeys(range(1, 101), 1)
+    assert percentiles_us(every, [90, 92]) == {90: 90.0, 92: 92.0}
+    assert percentiles_us(Dense(every), [50, 51, 52]) == {50: 50.0, 51: 51.0, 52: 52.0}
+
+
 BANDS = (20, 90), (3_000, 9_000), (80_000, 90_000), (40_000_000, HIGHEST_US)
 """Of times: far from each other, so that arrays of one do not reach into the others."""
 
@@ -160,6 +175,7 @@ def test_what_comes_to_nothing_is_not_there() -> None:
     whole = many()
     without = {step: -count for step, count in whole.items()}
     assert added(dict(whole), without) == {}
+    assert added({20: 1, 30: 2}, {20: -1, 30: -1}) == {30: 1}
     assert not added(Dense(whole), without)
     assert not added(Dense({}), {})
 

@@ -32,6 +32,18 @@ def test_a_request_belongs_to_the_second_in_which_it_ended() -> None:
     assert found[12].total_us == 2_500_000.0
 
 
+def test_lateness_lies_before_the_start_and_stays_with_its_request() -> None:
+    """Two requests of 0.2 s that were late by 3 s and by 5 s, and one that was not."""
+    ms, starts, late = [3200.0, 5200.0, 200.0], [10.0, 11.0, 12.0], [3000.0, 5000.0, 0.0]
+    found = dict(by_second(ms, starts, [], late))
+    assert {second: (one.max_ms, one.late_us / 1000) for second, one in found.items()} == {
+        10: (3200.0, 3000.0),
+        11: (5200.0, 5000.0),
+        12: (200.0, 0.0),
+    }
+    assert [one.service_max_ms for one in found.values()] == pytest.approx([200.0] * 3)
+
+
 @pytest.mark.parametrize(
     ("ms", "second"),
     [
@@ -214,6 +226,17 @@ def test_what_comes_late_into_a_slice_that_is_packed_is_not_lost() -> None:
     assert len(found) == 201
     assert (found["/a", 3].counts, found["/a", 3].total_us) == ({5000: 2, 7000: 1}, 17_000.0)
     assert found["/b", 3].requests == 1
+
+
+@pytest.mark.parametrize("count", [255, 256, 70_000])
+def test_a_slice_keeps_how_often_a_time_was_met_however_often(count: int) -> None:
+    slices, part = Slices(), Series()
+    part.add_many([5.0] * count + [7.0], [0.0] * (count + 1), 0)
+    slices.add(A, 0, part)
+    for second in range(1, 100):
+        slices.add(A, second, one_request(5.0))
+    (_, second, cell), *_ = slices.items()
+    assert (second, cell.requests, cell.counts) == (0, count + 1, {5000: count, 7000: 1})
 
 
 def test_slices_that_are_over_are_packed() -> None:
