@@ -5,6 +5,7 @@ quitting          the exit code, before and after all other listeners
 quit              the console block, after Locust's own tables
 """
 
+import atexit
 import logging
 import signal
 import sys
@@ -120,6 +121,9 @@ class Ending:
         begun = run is not None or self._judge.record is not None
         if begun or (self._connected and self._environment.web_ui is not None):
             return KeyboardInterrupt()
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner):
+            atexit.register(runner.quit)  # else its workers wait a minute for the next master
         return SystemExit(_no_run())
 
     def _started_with_the_page(self) -> bool:

@@ -148,6 +148,17 @@ def test_a_master_with_forked_workers_that_is_stopped_keeps_every_count(labs: La
     wait_until_gone(families)
 
 
+def test_forked_workers_end_with_a_master_that_is_stopped_before_its_load(lab: Lab) -> None:
+    """Else they would wait a minute for the next master, and join it."""
+    master = lab.forked("--load-profile", lab.profile("long", duration="10m"))
+    master.wait_for("2 workers connected")
+    family = master.children()
+    master.terminate()
+    assert master.end().code == 4
+    wait_until_gone(family)
+    assert "No word from the master" not in master.errors
+
+
 def long_profile(lab: Lab, target: Target) -> list[str]:
     """Options of a run that would last for ten minutes."""
     name = lab.profile("long", duration="10m", thresholds=["fail_ratio <= 1%"])
