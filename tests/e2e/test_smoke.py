@@ -89,7 +89,8 @@ def smoke(module_labs: Callable[[], Lab]) -> Smoke:
 
 def test_smoke_without_a_host_passes(smoke: Smoke) -> None:
     assert smoke.ended.code == 0, smoke.ended.output
-    assert smoke.record["outcome"] == {"verdict": "PASS", "reasons": [], "exit_code": 0}
+    assert smoke.record["outcome"]["verdict"] == "PASS"
+    assert smoke.record["outcome"]["reasons"] == []
     assert smoke.record["environment"] == "embedded"
 
 
