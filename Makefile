@@ -4,7 +4,7 @@ BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 
 .PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
-.PHONY: e2e-1 e2e-2
+.PHONY: e2e-1 e2e-2 unit-1 unit-2
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix bench-compare bench-open bench-open-memory manifests test-k8s
@@ -61,7 +61,7 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 # End-to-end tests mostly wait, so the other lots run beside them. Two at once and not more: a worker
 # that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit documents check-security
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 unit-1 unit-2 documents check-security
 
 # On its own: the clean runs have to keep the shipped limits.
 prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
@@ -69,6 +69,9 @@ prove: setup  ## break each reference target on purpose: does every threshold of
 
 unit: setup  ## only the tests that start no Locust process
 	$(BIN)/python -m pytest -q -m 'not e2e and not docker and not fleet'
+
+unit-1 unit-2: unit-%: setup
+	$(BIN)/python -m pytest -q -m 'not e2e and not docker and not fleet' --lot $*/2
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py

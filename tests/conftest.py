@@ -30,6 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lot", metavar="K/N", help="run the Kth of N lots of test modules")
 
 
+@pytest.hookimpl(trylast=True)  # of what -m leaves
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the modules of one lot, dealt out from the longest to the shortest."""
     if not (lot := config.getoption("--lot")):
@@ -37,8 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mine, lots = map(int, lot.split("/"))
     if not 1 <= mine <= lots:
         raise pytest.UsageError(f"--lot: expected 1/{lots} to {lots}/{lots}, got {lot}")
-    wanted = [item for item in items if item.get_closest_marker("e2e")]
-    sizes = Counter(item.path for item in wanted)
+    sizes = Counter(item.path for item in items)
     filled = [0] * lots
     chosen = set()
     for path in sorted(sizes, key=lambda path: (-sizes[path], path)):

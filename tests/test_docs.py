@@ -455,9 +455,14 @@ class Stage:
         for command, process in list(self._running.items()):
             if not process.running:
                 self._ended[command] = self._running.pop(command).end()
-        while self._waiting and len(self._running) < AT_ONCE:
-            command = self._waiting.pop(0)
-            self._running[command] = self.start(shortened(command, self.address))
+        for command in [one for one in self._waiting if self._may_begin(one)]:
+            if len(self._running) < AT_ONCE and self._may_begin(command):
+                self._waiting.remove(command)
+                self._running[command] = self.start(shortened(command, self.address))
+
+    def _may_begin(self, command: str) -> bool:
+        """Whether no other run has the same accounts at one service, and sets other weights."""
+        return OWN_CHATER not in command or not any(OWN_CHATER in one for one in self._running)
 
 
 @pytest.fixture(scope="module")
