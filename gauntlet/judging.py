@@ -39,6 +39,9 @@ from gauntlet.worker import COMING, FORWARDED, Worker
 LAST_S = 0.25
 """How much later than due the last arrival may begin: a message to a worker, a busy process."""
 
+START_S = 1.0
+"""From the start of the timer of `-t` to when a run hears of its start: a busy process."""
+
 
 @dataclass(frozen=True)
 class Instruments:
@@ -179,7 +182,7 @@ class Judge:
         left, run = self._instruments.arriving.left, self.run
         if run is None or run.interrupted or run.aborted:
             return
-        early = self._preparation if self._planner.shape is None else 0.0
+        early = 0.0 if self._planner.shape else self._preparation + START_S
         if -LAST_S < left <= early:
             gevent.sleep(left + LAST_S)
 

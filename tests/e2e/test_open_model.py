@@ -37,6 +37,14 @@ from locust import events
 events.request.add_listener(lambda **_: pathlib.Path("NAME").touch())
 """
 
+BUSY = """
+import time
+from locust import events
+
+events.test_start.add_listener(lambda **_: time.sleep(0.5))
+"""
+"""The timer of `-t` runs by then."""
+
 PLAIN = """
 import gauntlet
 from locust import FastHttpUser, HttpUser, SequentialTaskSet, constant, task
@@ -174,10 +182,14 @@ def test_workers_share_the_rate_exactly(calls: Callable[..., Lab]) -> None:
     labs = [(workers, calls(f"with {workers}")) for workers in (1, 2, 4)]
     clusters = [start(lab, workers, open_profile(lab, 4))[1] for workers, lab in labs]
     plain = calls("without a profile")
-    clusters.append(start(plain, 1, "--arrivals", f"{RATE}/s", "-t", "4s")[1])
+    load = "--arrivals", f"{RATE}/s", "-t", "4s"
+    clusters.append(start(plain, 1, *load)[1])
+    slow = calls("busy when it starts")
+    file = slow.write("slow.py", BUSY + LOCUSTFILE.read_text(encoding="utf-8"))
+    clusters.append([slow.headless(*load, "--host", slow.target().address, *OFF, file=file)])
     for cluster in clusters:
         assert [process.end().code for process in cluster] == [0] * len(cluster)
-    for workers, lab in (*labs, (1, plain)):
+    for workers, lab in (*labs, (1, plain), (0, slow)):
         record = exact(lab, 4 * RATE)
         assert record["total"]["requests"] == pytest.approx(4 * RATE, abs=4)
         assert (record["fleet"]["workers"], record["fleet"]["lost"]) == (workers, [])
