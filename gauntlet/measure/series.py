@@ -256,11 +256,15 @@ def sound(numbers: Numbers) -> Floats:
 
 def _last_end(ms: Numbers, starts: Numbers, late: Numbers | None) -> float:
     """When the last request ended [Unix s]; one that told no time ended when it began."""
+    return float(sound(np.asarray(starts, dtype=float) + seconds_taken(ms, late)).max())
+
+
+def seconds_taken(ms: Numbers, late: Numbers | None) -> Floats:
+    """Seconds from each request's actual start to its end; 0 where no time was told."""
     took = np.asarray(ms, dtype=float)
     if late is not None:
         took = took - np.asarray(late, dtype=float)
-    took = np.where(np.abs(took) < LARGEST, np.maximum(took, 0.0), 0.0)
-    return float(sound(np.asarray(starts, dtype=float) + took / 1000).max())
+    return np.where(np.abs(took) < LARGEST, np.maximum(took, 0.0), 0.0) / 1000
 
 
 def _microseconds(ms: Numbers) -> Floats:

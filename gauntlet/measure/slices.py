@@ -20,7 +20,7 @@ from struct import Struct
 import numpy as np
 
 from gauntlet.measure.histogram import Counts, added, arrays, places_of, steps_of
-from gauntlet.measure.series import LARGEST, Floats, Key, Numbers, Series
+from gauntlet.measure.series import LARGEST, Key, Numbers, Series, seconds_taken
 
 MOST_SECONDS = 600
 """Different slices of time."""
@@ -202,9 +202,8 @@ def by_second(
     """
     times, began = np.asarray(ms, dtype=float), np.asarray(starts, dtype=float)
     before = None if late is None else np.asarray(late, dtype=float)
-    took = times if before is None else times - before
     now = time.time()
-    ends = _sound(began, now) + np.maximum(_sound(took, 0.0), 0.0) / 1000
+    ends = np.where(np.abs(began) < LARGEST, began, now) + seconds_taken(times, before)
     seconds = np.floor(np.minimum(ends, now)).astype(np.int64)
     bad = np.zeros(len(seconds), dtype=bool)
     bad[np.asarray(failed, dtype=np.int64)] = True
@@ -226,7 +225,3 @@ def coarse(counts: Counts) -> dict[int, int]:
         step = us >> shift << shift | 1 << shift >> 1 if shift > 0 else us
         found[step] = found.get(step, 0) + count
     return found
-
-
-def _sound(numbers: Floats, otherwise: float) -> Floats:
-    return np.where(np.abs(numbers) < LARGEST, numbers, otherwise)
