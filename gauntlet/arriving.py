@@ -22,7 +22,7 @@ from gauntlet.arrivals import Schedule, Share, Turn
 from gauntlet.books import Book, Count, counted
 from gauntlet.measure.histogram import Counts, added
 from gauntlet.measure.recorder import RUN, Recorder
-from gauntlet.pool import OVERDUE_S, Pool
+from gauntlet.pool import Pool
 from gauntlet.sharing import FIELD, JOIN, LEAVE, NOTICE_S, SILENCE_S, TURNS, Sharing
 
 OPEN = "gauntlet_open"
@@ -30,6 +30,12 @@ OPEN = "gauntlet_open"
 
 LEAD_S = 0.5
 """From the start of a run with workers to its first moment: so long may messages take."""
+
+LAST_S = 0.25
+"""Whoever ends the load so shortly before the last arrival does so because that is due."""
+
+OVERDUE_S = 1.0
+"""What is later than that when the load ends was dropped; what is not has as long to begin."""
 
 HANDOVER_S = NOTICE_S + 2.0
 """How long a worker that leaves waits for others to take over."""
@@ -66,6 +72,8 @@ class Arriving:
         """When the schedule began, by this process's `perf_counter`."""
         self._now = 0.0
         """The moment of the schedule up to which everything is done."""
+        self._last = math.inf
+        """The moment of the schedule at which the load ended."""
         self._change = Event()
         self._told: dict[str, Any] | None = None
         self._heard = math.inf
@@ -173,7 +181,7 @@ class Arriving:
         self._schedule, self._share, self.pool = None, None, None
         self._late_us = {}
         self._recorder.open_model = False
-        self._begun, self._now = math.inf, 0.0
+        self._begun, self._now, self._last = math.inf, 0.0, math.inf
 
     def _open(self, most: int) -> None:
         self._recorder.open_model = True
@@ -229,7 +237,7 @@ class Arriving:
             return math.inf, False
         turn = self._schedule.turn(self._now)
         arrival = None if self._is_deaf else self._share.next
-        if arrival is not None and arrival.due < turn:
+        if arrival is not None and arrival.due < min(turn, self._last):
             return arrival.due, True
         return turn, False
 
@@ -247,16 +255,32 @@ class Arriving:
             self.pool.close()
 
     def _stop(self, **_: Any) -> None:
-        if self.pool is not None:
-            if self._wanted() and not self.pool.stopped:
-                self._drop_overdue(self.pool)
-            self.pool.stop(self._wanted())
-            self._change.set()
+        """The load ends: what is due by now still begins, or was dropped."""
+        pool = self.pool
+        if pool is None:
+            return
+        if self._wanted() and not pool.stopped:
+            self._end_at(time.perf_counter() - self._begun)
+            self._drop(pool, until=self._last - OVERDUE_S)
+            self._serve_out(pool)
+            self._drop(pool, until=self._last)
+        pool.stop(self._wanted())
+        self._change.set()
 
-    def _drop_overdue(self, pool: Pool) -> None:
+    def _end_at(self, moment: float) -> None:
+        """Serve nothing that is due later; of a plan that is all but over, all that was planned."""
+        end = self._schedule.pieces[-1].end if self._schedule is not None else -math.inf
+        self._last = end if moment < end < moment + LAST_S else moment
+
+    def _serve_out(self, pool: Pool) -> None:
+        """Let begin what has somebody to begin it, for a while."""
+        deadline = time.perf_counter() + OVERDUE_S
+        while (pool.beginning or self._ahead()[1]) and time.perf_counter() < deadline:
+            gevent.sleep(0.001)
+
+    def _drop(self, pool: Pool, until: float) -> None:
         """Count what this process was too busy to begin, or too much alone."""
-        last = time.perf_counter() - OVERDUE_S - self._begun
-        while self._share is not None and self._share.next and self._share.next.due < last:
+        while self._share is not None and self._share.next and self._share.next.due < until:
             self._share.take()
             pool.dropped += 1
 

@@ -16,7 +16,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from gauntlet.arriving import Arriving
+from gauntlet.arriving import LAST_S, Arriving
 from gauntlet.balance import Balance
 from gauntlet.ending import Ending
 from gauntlet.extras import Extras
@@ -35,9 +35,6 @@ from gauntlet.run import Run
 from gauntlet.stopping import in_turn
 from gauntlet.thresholds import Threshold
 from gauntlet.worker import COMING, FORWARDED, Worker
-
-LAST_S = 0.25
-"""How much later than due the last arrival may begin: a message to a worker, a busy process."""
 
 START_S = 1.0
 """From the start of the timer of `-t` to when a run hears of its start: a busy process."""

@@ -6,7 +6,8 @@ of the need. While arrivals are served Locust stops nobody: what it asked for is
 
     waiting   due, and nobody free to begin it; a user is on the way, or there are enough
     late      begun more than `LATE_S` after it was due
-    dropped   never begun: as many waited already as there may be users, or the load ended
+    dropped   never begun: as many waited already as there may be users, or the load ended before
+              there was anybody for it
 """
 
 import time
@@ -29,9 +30,6 @@ MOST = 1000
 
 LATE_S = 0.01
 """What timers and a busy interpreter take lies well below."""
-
-OVERDUE_S = 1.0
-"""An arrival that is overdue by so much when the load ends will never begin: it was dropped."""
 
 _LEAVE = object()
 
@@ -59,6 +57,20 @@ class Post:
     def waiting(self) -> int:
         """Arrivals that are due and that nobody begins at once."""
         return max(int(self.arrivals.qsize()) - self.parked, 0)
+
+    @property
+    def beginning(self) -> int:
+        """Arrivals that have a user at hand or on the way, and have not begun."""
+        return min(int(self.arrivals.qsize()), self.parked + len(self.coming))
+
+    def drop(self, most: int) -> int:
+        """Forget the last `most` of its arrivals; gives back how many there were."""
+        waiting = [self.arrivals.get() for _ in range(self.arrivals.qsize())]
+        waiting = [due for due in waiting if type(due) is float]
+        kept = max(len(waiting) - most, 0)
+        for due in waiting[:kept]:
+            self.arrivals.put(due)
+        return len(waiting) - kept
 
     def weigh(self) -> float:
         """Its credit after one more arrival of the pool; whoever has most serves it."""
@@ -91,7 +103,8 @@ class Pool:
 
     def serves(self, user: User) -> bool:
         """Whether a user waits for arrivals; those of a fixed number have a pace of their own."""
-        return self.is_open and type(user) in self._kinds()
+        kind = type(user)
+        return kind in self._kinds() and (self.is_open or self._post(kind).waiting > 0)
 
     def take(self, user: User) -> float | None:
         """When the arrival was due that this user begins; None where it needs none any more."""
@@ -125,7 +138,7 @@ class Pool:
     def leaves(self, user: User) -> bool:
         """Whether a user who is done is one too many now that arrivals are over."""
         post = self._posts.get(type(user))
-        if self.is_open or post is None or not post.leaving:
+        if self.is_open or post is None or not post.leaving or post.waiting:
             return False
         post.leaving -= 1
         return self._surplus(post.kind) > 0  # Locust may have stopped some since
@@ -148,24 +161,33 @@ class Pool:
         """Arrivals that are due and not begun."""
         return sum(post.waiting for post in self._posts.values())
 
+    @property
+    def beginning(self) -> int:
+        """Arrivals that have a user at hand or on the way, and have not begun."""
+        return sum(post.beginning for post in self._posts.values())
+
     def open(self) -> None:
         """Arrivals begin: users wait for them."""
         self.is_open = True
         for post in self._posts.values():
-            self._drop_rest(post)
+            self.dropped += post.drop(max(post.lacking, 0))
             post.leaving = 0
 
     def close(self) -> None:
-        """Arrivals pause: users whom Locust did not ask for leave, others go their own pace."""
+        """Arrivals pause: users whom Locust did not ask for leave, others go their own pace.
+
+        Those that have a user at hand or on the way still begin.
+        """
         if not self.is_open or self.stopped:
             return
         self.is_open = False
         for kind, post in self._posts.items():
-            self._drop_rest(post)
+            self.dropped += post.drop(max(post.lacking, 0))
+            free = max(post.parked - int(post.arrivals.qsize()), 0)
             surplus = self._surplus(kind)
-            at_once = min(surplus, post.parked)
+            at_once = min(surplus, free)
             post.leaving = surplus - at_once
-            for place in range(post.parked):
+            for place in range(free):
                 post.arrivals.put(_LEAVE if place < at_once else None)
 
     def stop(self, wanted: bool = True) -> None:
@@ -173,11 +195,9 @@ class Pool:
         if self.stopped:
             return
         self.stopped = self.is_open = True
-        dropped = self.dropped
-        for post in self._posts.values():
-            self._drop_rest(post)
-        if not wanted:
-            self.dropped = dropped
+        dropped = sum(post.drop(self._most) for post in self._posts.values())
+        if wanted:
+            self.dropped += dropped
 
     def take_counts(self) -> dict[int, int]:
         """Counts of lateness since the last time."""
@@ -185,14 +205,6 @@ class Pool:
         return counts
 
     # -- parts of them ---------------------------------------------------------------------------
-
-    def _drop_rest(self, post: Post) -> None:
-        """Forget what waits. Whoever had a user at hand or on the way was not dropped by the pool:
-        the load ended in the moment before it began. Unless that user was too long on the way."""
-        lacking, last = post.lacking, time.perf_counter() - OVERDUE_S
-        waiting = [post.arrivals.get() for _ in range(post.arrivals.qsize())]
-        overdue = sum(type(due) is float and due < last for due in waiting)
-        self.dropped += max(lacking, overdue)
 
     def _next(self) -> Post:
         """Who serves the next arrival: classes in turn, each as often as its weight says."""

@@ -18,7 +18,7 @@ from locust.runners import LocalRunner
 
 from gauntlet import tasks
 from gauntlet.arrivals import Share, Turn, steady
-from gauntlet.arriving import Arriving
+from gauntlet.arriving import OVERDUE_S, Arriving
 from gauntlet.iterating import Iterations
 from gauntlet.measure import table
 from gauntlet.measure.recorder import Recorder
@@ -140,28 +140,19 @@ def test_what_waits_for_nobody_at_the_end_was_dropped(stage: Stage) -> None:
     assert (pool.started, pool.dropped, pool.waiting) == (2, 2, 0)
 
 
-def test_what_a_free_user_is_about_to_begin_at_the_end_was_not_dropped(stage: Stage) -> None:
+def test_what_a_free_user_is_about_to_begin_begins_when_arrivals_pause(stage: Stage) -> None:
+    """So it does where its user is still on the way, and in whatever order who is free is told."""
+    Client.gate.set()
     pool = stage.pool()
-    pool.put(time.perf_counter())
-    pool.stop()
-    assert (pool.started, pool.dropped, pool.waiting) == (0, 0, 0)
-
-
-def test_what_waited_long_for_a_user_on_the_way_was_dropped(stages: Callable[..., Stage]) -> None:
-    """A target that stalls while users log in keeps them from beginning anything."""
-
-    class Stuck(Client):
-        def on_start(self) -> None:
-            self.gate.wait()
-
-    pool = stages(Stuck).pool()
-    now = time.perf_counter()
-    for late in (5.0, 2.0, 0.0):
-        pool.put(now - late)
-    gevent.sleep(0.02)
-    assert (pool.started, pool.dropped, pool.waiting) == (0, 0, 3)
-    pool.stop()
-    assert (pool.started, pool.dropped, pool.waiting) == (0, 2, 0)
+    for number in (1, 3):
+        before = pool.started
+        pool.open()
+        for _ in range(number):
+            pool.put(time.perf_counter())
+        pool.close()
+        until(lambda before=before, number=number: pool.started == before + number)  # type: ignore[misc]
+        assert (pool.dropped, pool.waiting) == (0, 0)
+    until(lambda: stage.runner.user_count == 0)  # Locust asked for none
 
 
 def test_locust_stops_nobody_while_arrivals_are_served(stage: Stage) -> None:
@@ -297,6 +288,56 @@ def test_arrivals_share_a_number_of_iterations(stages: Callable[..., Stage]) -> 
     count = stage.arriving.count()
     assert count is not None
     assert (count.started, count.dropped, count.missing) == (7, 0, 0)
+
+
+class Stuck(Client):
+    """A target that stalls while users log in keeps them from beginning anything."""
+
+    def on_start(self) -> None:
+        self.gate.wait()
+
+
+def ended(stage: Stage) -> tuple[int, float]:
+    """End the load of a stage: arrivals started by then, and the seconds that it took."""
+    begin = time.perf_counter()
+    stage.environment.events.test_stopping.fire(environment=stage.environment)
+    assert stage.arriving.pool is not None
+    return stage.arriving.pool.started, time.perf_counter() - begin
+
+
+@pytest.mark.parametrize("early", [0.1, 0.0])
+def test_what_is_due_when_the_load_ends_begins_where_a_user_is_at_hand_or_on_the_way(
+    stage: Stage, early: float
+) -> None:
+    stage.arriving.begin(steady(100, 0.5), 0.0, 100)
+    pool = stage.arriving.pool
+    assert pool is not None
+    stage.arriving.ready()
+    until(lambda: pool.started > 10)
+    begin = time.perf_counter()
+    while stage.arriving.left > early:
+        assert time.perf_counter() < begin + DEADLINE_S  # nobody else runs
+    assert pool.started < 50
+    assert ended(stage)[0] == 50
+    count = stage.arriving.count()
+    assert count is not None
+    assert (count.scheduled, count.dropped, count.waiting) == (50, 0, 0)
+
+
+def test_what_nobody_is_there_for_or_only_somebody_stuck_is_dropped_when_the_load_ends(
+    stages: Callable[..., Stage],
+) -> None:
+    for kind, patient in ((Client, False), (Stuck, True)):
+        stage = stages(kind)
+        stage.arriving.begin(steady(100, None), 0.0, 3)
+        stage.arriving.ready()
+        until(lambda stage=stage: stage.arriving.count().dropped > 5)  # type: ignore[misc]
+        started, took = ended(stage)
+        count = stage.arriving.count()
+        assert count is not None
+        assert count.waiting == 0
+        assert count.scheduled == started + count.dropped
+        assert (started > 0, took > OVERDUE_S) == (not patient, patient)
 
 
 def test_what_a_blocked_process_could_not_begin_is_dropped_when_the_load_ends(
