@@ -1,7 +1,6 @@
-"""The moments of a run, second by second, in bounded number and 64 bytes each. Pure."""
+"""The moments of a run, second by second, in room for a bounded number of 64 bytes each. Pure."""
 
 import math
-from array import array
 
 import numpy as np
 
@@ -20,14 +19,15 @@ class Timeline:
         self.stride = 1
         self.peak = 0
         """Most users of all moments, those that were dropped as well."""
-        self._rows = array("d")
-        """The fields of one moment after those of the other; NaN where there is nothing."""
+        self._rows = np.full((TIMELINE, len(_FIELDS)), math.nan)
+        """A moment's fields in each; NaN where there is nothing."""
+        self._kept = 0
         self._skipped = 0
 
     @property
     def moments(self) -> tuple[Moment, ...]:
         """Those that are kept."""
-        rows = np.frombuffer(self._rows).reshape(-1, len(_FIELDS)).tolist()
+        rows = self._rows[: self._kept].tolist()
         return tuple(
             Moment.model_validate(
                 {
@@ -46,8 +46,9 @@ class Timeline:
             return
         self._skipped = 0
         told = (getattr(moment, name) for name in _FIELDS)
-        self._rows.extend(math.nan if value is None else value for value in told)
-        if len(self._rows) >= TIMELINE * len(_FIELDS):
-            rows = np.frombuffer(self._rows).reshape(-1, len(_FIELDS))
-            self._rows = array("d", rows[::2].tobytes())
+        self._rows[self._kept] = [math.nan if value is None else value for value in told]
+        self._kept += 1
+        if self._kept == TIMELINE:
+            self._kept = TIMELINE // 2
+            self._rows[: self._kept] = self._rows[::2]
             self.stride *= 2

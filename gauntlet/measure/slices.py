@@ -4,68 +4,41 @@
 
 The second is that of the Unix clock. A second may come in parts, from several workers and in
 several reports: adding them up is all there is to do. What is kept stays bounded however long the
-run is and whatever it asks for: beyond `MOST_COST` the steps of the response times get coarser
+run is and whatever it asks for: beyond `MOST_BYTES` the steps of the response times get coarser
 (`COARSE_BITS`, 1.6 % to either side), then, as beyond `MOST_SECONDS`, slices twice as wide take in
 two neighbours each. Old slices move over a few at a time, so that no request waits for it.
 
-A slice of which no more is expected is packed: 23 bytes for each of its cells and most often 3 for
-each step of response times, where dictionaries take thirty times as much.
+A slice of which no more is expected is packed, and put behind the others in room that is taken at
+the start: a run's memory does not grow by what it keeps.
 """
 
 import time
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from struct import Struct
 
 import numpy as np
 
-from gauntlet.measure.histogram import Counts, added, arrays, places_of, steps_of
+from gauntlet.measure.cells import Cell, Packing, put
+from gauntlet.measure.histogram import Counts
+from gauntlet.measure.ring import Ring
 from gauntlet.measure.series import LARGEST, Key, Numbers, Series, seconds_taken
 
 MOST_SECONDS = 600
 """Different slices of time."""
 
-MOST_COST = 600_000
-"""Steps of response times in all slices, and `SLICE_COST` for each cell: 2 to 4 MB packed."""
+MOST_BYTES = 1_800_000
+"""Of packed slices: 600 seconds of 20 endpoints at 600/s, say, before steps get coarser."""
 
-SLICE_COST = 12
 COARSE_BITS = 6
 
 FRESH_S = 8
-"""The newest seconds, which are not packed: workers report every 3 s."""
+"""So many seconds are not packed: workers report every 3 s."""
 
-_HEAD = Struct("=IIIdHB")
-"""Of a packed cell: number of its key, requests, failures, microseconds, steps, bytes per count."""
-
-
-@dataclass(slots=True)
-class Cell:
-    """What one endpoint did within a slice; `counts` are response times, as a series has them."""
-
-    requests: int
-    failures: int
-    total_us: float
-    counts: Counts
-
-    @property
-    def cost(self) -> int:
-        return len(self.counts) + SLICE_COST
-
-    def add(self, other: "Cell") -> None:
-        """Take in what the same endpoint did besides."""
-        self.requests += other.requests
-        self.failures += other.failures
-        self.total_us += other.total_us
-        self.counts = added(self.counts, other.counts)
-
-
-@dataclass(slots=True)
-class _Slice:
-    """A slice of time: `packed` is what was put away, `fresh` what came since."""
-
-    packed: bytes = b""
-    fresh: dict[Key, Cell] | None = None
-    cost: int = 0
+_HEAD = Struct("=qI")
+"""Of a packed slice: the second that it begins at, and the bytes of its cells."""
 
 
 class Slices:
@@ -74,121 +47,107 @@ class Slices:
     def __init__(self) -> None:
         self.width = 1
         self._coarse = False
-        self._slices: dict[int, _Slice] = {}
-        """By the second that they begin at."""
-        self._old: dict[int, _Slice] = {}
-        """Those that are still to move."""
-        self._open: set[int] = set()
-        """Those that hold something fresh."""
-        self._keys: list[Key] = []
-        self._numbers: dict[Key, int] = {}
-        self._cost = 0
+        self._fresh: dict[int, dict[Key, Cell]] = {}
+        """Cells of the slices that something came to last, in that order."""
+        self._packed = Ring(MOST_BYTES + MOST_BYTES // 8)
+        """Slices one after the other; one of which something came late is there twice."""
+        self._old_end = 0
+        """Where in it those end that are still to move."""
+        self._packing = Packing()
+        self._seconds = array("q")
+        """Of all slices but those that are still to move, in order."""
 
     def add(self, key: Key, second: int, part: Series) -> None:
         """Take over what ended in a second; to bound the number of keys is the caller's part."""
         cell = Cell(part.requests, part.failures, part.total_us, part.counts)
         self._put(key, second, cell)
         self._put_away()
-        self._move(1)
+        self._move()
         if self._is_full:
-            self._move(len(self._old))
+            self._move_all()
             if self._is_full:
                 self._shrink()
 
     def items(self) -> Iterator[tuple[Key, int, Cell]]:
         """Every cell with the second that its slice begins at, in order of time."""
-        self._move(len(self._old))
-        for second in sorted(self._slices):
-            for key, cell in sorted(self._cells(self._slices[second]).items()):
+        self._move_all()
+        places = defaultdict(list)
+        for place, second, length in self._blocks():
+            places[second].append((place, length))
+        for second in self._seconds:
+            cells: dict[Key, Cell] = {}
+            for place, length in places[second]:
+                for key, cell in self._packing.unpack(self._packed.read(place, length)).items():
+                    put(cells, key, cell)
+            for key, cell in self._fresh.get(second, {}).items():
+                put(cells, key, cell)
+            for key, cell in sorted(cells.items()):
                 yield key, second, cell
 
     @property
     def _is_full(self) -> bool:
-        return len(self._slices) > MOST_SECONDS or self._cost > MOST_COST
+        kept = self._packed.end - max(self._packed.begin, self._old_end)
+        return len(self._seconds) > MOST_SECONDS or kept > MOST_BYTES
 
     def _put(self, key: Key, second: int, cell: Cell) -> None:
         second = second // self.width * self.width
         if self._coarse:
             cell.counts = coarse(cell.counts)
-        one = self._slices.setdefault(second, _Slice())
-        if one.fresh is None:
-            one.fresh = {}
-            self._open.add(second)
-        self._cost -= one.cost
-        known = one.fresh.get(key)
-        if known is None:
-            one.fresh[key] = cell
-            one.cost += cell.cost
-        else:
-            one.cost -= known.cost
-            known.add(cell)
-            one.cost += known.cost
-        self._cost += one.cost
+        cells = self._fresh.pop(second, None)
+        if cells is None:
+            cells = {}
+            place = bisect_left(self._seconds, second)
+            if self._seconds[place : place + 1] != array("q", [second]):
+                self._seconds.insert(place, second)
+        put(cells, key, cell)
+        self._fresh[second] = cells  # behind the others
 
     def _put_away(self) -> None:
-        """Pack all but the newest of what is fresh, once it is twice as much as need be."""
-        kept = max(FRESH_S // self.width, 2)
-        if len(self._open) <= 2 * kept:
-            return
-        for second in sorted(self._open)[:-kept]:
-            one, cells = self._slices[second], self._cells(self._slices[second])
-            self._cost -= one.cost
-            one.packed, one.fresh = self._pack(cells), None
-            one.cost = sum(cell.cost for cell in cells.values())
-            self._cost += one.cost
-            self._open.discard(second)
+        """Pack what nothing came to for longest, once twice as much is fresh as need be."""
+        kept = max(FRESH_S // self.width, 4)
+        if len(self._fresh) > 2 * kept:
+            for second in list(self._fresh)[:-kept]:
+                packed = self._packing.pack(self._fresh.pop(second))
+                self._packed.push(_HEAD.pack(second, len(packed)) + packed)
 
-    def _cells(self, one: _Slice) -> dict[Key, Cell]:
-        """All that a slice holds."""
-        cells = self._unpack(one.packed)
-        for key, cell in (one.fresh or {}).items():
-            if key in cells:
-                cells[key].add(cell)
-            else:
-                cells[key] = cell
-        return cells
+    def _blocks(self) -> Iterator[tuple[int, int, int]]:
+        """Place, second and length of what is packed."""
+        place = self._packed.begin
+        while place < self._packed.end:
+            second, length = _HEAD.unpack(self._packed.read(place, _HEAD.size))
+            place += _HEAD.size
+            yield place, second, length
+            place += length
 
-    def _pack(self, cells: dict[Key, Cell]) -> bytes:
-        packed = []
-        for key, cell in cells.items():
-            if key not in self._numbers:
-                self._numbers[key] = len(self._keys)
-                self._keys.append(key)
-            steps, counts = arrays(cell.counts)
-            kind = np.min_scalar_type(counts.max(initial=0))
-            told = self._numbers[key], cell.requests, cell.failures, cell.total_us
-            packed.append(_HEAD.pack(*told, len(steps), kind.itemsize))
-            packed.append(places_of(steps).astype(np.uint16).tobytes())
-            packed.append(counts.astype(kind).tobytes())
-        return b"".join(packed)
-
-    def _unpack(self, packed: bytes) -> dict[Key, Cell]:
-        cells, at = {}, 0
-        while at < len(packed):
-            number, requests, failures, total_us, length, size = _HEAD.unpack_from(packed, at)
-            at += _HEAD.size
-            steps = steps_of(np.frombuffer(packed, np.uint16, length, at).astype(np.int64))
-            at += 2 * length
-            counts = np.frombuffer(packed, f"u{size}", length, at)
-            at += size * length
-            found = dict(zip(steps.tolist(), counts.tolist(), strict=True))
-            cells[self._keys[number]] = Cell(requests, failures, total_us, found)
-        return cells
-
-    def _move(self, most: int) -> None:
-        for _ in range(min(most, len(self._old))):
-            second, one = self._old.popitem()
-            for key, cell in self._cells(one).items():
+    def _move(self) -> None:
+        """Let the oldest of those that are still to move come into a slice of today's width."""
+        wide = None
+        while self._packed.begin < self._old_end:
+            place, second, length = next(self._blocks())
+            if wide not in (None, second // self.width):
+                return
+            wide = second // self.width
+            cells = self._packing.unpack(self._packed.read(place, length))
+            self._packed.drop(_HEAD.size + length)
+            for key, cell in cells.items():
                 self._put(key, second, cell)
             self._put_away()
 
+    def _move_all(self) -> None:
+        while self._packed.begin < self._old_end:
+            self._move()
+
     def _shrink(self) -> None:
         """Begin to move everything into coarser steps, or where they are, into wider slices."""
-        if self._coarse or self._cost <= MOST_COST:
+        too_long = self._packed.end - self._packed.begin <= MOST_BYTES
+        if self._coarse or too_long:
             self.width *= 2
-        self._coarse = self._coarse or self._cost > MOST_COST
-        self._old, self._slices = self._slices, {}
-        self._open, self._cost = set(), 0
+        self._coarse = self._coarse or not too_long
+        self._old_end = self._packed.end
+        fresh, self._fresh, self._seconds = self._fresh, {}, array("q")
+        for second, cells in fresh.items():
+            for key, cell in cells.items():
+                self._put(key, second, cell)
 
 
 def by_second(

@@ -188,7 +188,7 @@ def test_late_parts_are_added_to_wide_slices() -> None:
 def test_many_different_times_get_coarser_steps_then_wider_slices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gauntlet.measure.slices.MOST_COST", 60_000)
+    monkeypatch.setattr("gauntlet.measure.slices.MOST_BYTES", 150_000)
     slices, random = Slices(), Random(5)
     steps = []
     for second in range(200):
@@ -198,8 +198,7 @@ def test_many_different_times_get_coarser_steps_then_wider_slices(
             slices.add(Key("GET", f"/{name}"), second, part)
         steps.append(slices.width)
     found = list(slices.items())
-    cost = sum(len(series.counts) + 12 for *_, series in found)
-    assert cost <= 60_000
+    assert held(slices) <= 150_000
     assert sum(sum(series.counts.values()) for *_, series in found) == 100_000
     assert slices.width == 4
     assert steps[130] == 1, "the steps got coarser first"
@@ -247,6 +246,10 @@ def test_slices_that_are_over_are_packed() -> None:
             part.add_many([random.lognormvariate(4, 1) for _ in range(12)], [0.0] * 12, 0)
             slices.add(Key("GET", name), second, part)
             steps += len(part.counts)
-    loose = [one for one in slices._slices.values() if one.fresh is not None]
-    assert len(loose) <= 2 * FRESH_S
-    assert sum(len(one.packed) for one in slices._slices.values()) <= 8 * steps + 24 * 4 * 300
+    assert len(slices._fresh) <= 2 * FRESH_S
+    assert held(slices) <= 4 * steps + 24 * 4 * 300 + 12 * 300
+
+
+def held(slices: Slices) -> int:
+    """Bytes of what is packed."""
+    return slices._packed.end - slices._packed.begin
