@@ -3,8 +3,9 @@
 Times are in microseconds: below 2,048 µs exactly, above it without all but the eleven leading bits,
 an error of at most 0.1 %. Few different steps are a dictionary (step -> requests), which costs what
 it holds: what a second or a report brings. Of more than `FEW` an array takes their place, one
-number for each step of the doublings that were met: it is smaller by then, and does not grow with
-every step that a long run meets for the first time. The hdrhistogram library answers percentiles.
+number for each step of the doublings that were met, of as few bytes as the largest needs: it takes
+no more room then, and does not grow with every step that a long run meets for the first time. The
+hdrhistogram library answers percentiles.
 """
 
 import math
@@ -22,7 +23,10 @@ HIGHEST_US = 3_600_000_000
 """One hour; a longer time counts as one hour in percentiles, exactly in average and maximum."""
 
 FEW = 500
-"""Different steps of a dictionary; so many take 18 kB, an array of eight doublings 64 kB."""
+"""Different steps of a dictionary; so many take 18 kB, and so does an array of nine doublings."""
+
+FRESH = 100
+"""Different steps that an array takes in at once."""
 
 Counts = Union[dict[int, int], "Dense"]
 """Requests by step of the grid, the lowest value that counts as equal."""
@@ -55,7 +59,7 @@ class Dense:
     def __init__(self, counts: Counts) -> None:
         self._begin = 0
         """The place on the grid of the first of `_counts`."""
-        self._counts: _Whole = np.zeros(0, np.int64)
+        self._counts: NDArray[np.signedinteger[Any]] = np.zeros(0, np.int16)
         self._fresh: dict[int, int] = {}
         """What came since; to look for the place of each alone takes three times as long."""
         self.add(counts)
@@ -66,17 +70,18 @@ class Dense:
             others._settle()
             if length := len(others._counts):
                 self._cover(others._begin, others._begin + length)
-                self._counts[others._begin - self._begin :][:length] += others._counts
+                begin = others._begin - self._begin
+                self._add(slice(begin, begin + length), others._counts.astype(np.int64))
             return
         add_counts(self._fresh, others)
-        if len(self._fresh) > FEW:
+        if len(self._fresh) > FRESH:
             self._settle()
 
     def arrays(self) -> tuple[_Whole, _Whole]:
         """Steps in order, and the count of each."""
         self._settle()
         found = np.flatnonzero(self._counts)
-        return steps_of(found + self._begin), self._counts[found]
+        return steps_of(found + self._begin), self._counts[found].astype(np.int64)
 
     def items(self) -> Iterable[tuple[int, int]]:
         """Steps in order, each with its count."""
@@ -112,7 +117,14 @@ class Dense:
         if begin < self._begin or end > self._begin + len(self._counts):
             begin = max(begin // _DOUBLING - 1, 0) * _DOUBLING
             self._cover(begin, (-(-end // _DOUBLING) + 1) * _DOUBLING)
-        np.add.at(self._counts, places - self._begin, counts)
+        self._add(places - self._begin, counts)
+
+    def _add(self, where: Any, counts: _Whole) -> None:
+        """Add counts at different places, in more bytes each where they need that."""
+        sums = counts + self._counts[where]
+        least = np.min_scalar_type(-1 - int(np.abs(sums).max(initial=0)))
+        self._counts = self._counts.astype(np.promote_types(self._counts.dtype, least), copy=False)
+        self._counts[where] = sums
 
     def _cover(self, begin: int, end: int) -> None:
         """Have room from one place to another, too."""
@@ -120,7 +132,7 @@ class Dense:
             known = self._begin, self._begin + len(self._counts)
             begin, end = min(begin, known[0]), max(end, known[1])
         if end - begin > len(self._counts):
-            counts = np.zeros(end - begin, np.int64)
+            counts = np.zeros(end - begin, self._counts.dtype)
             counts[self._begin - begin :][: len(self._counts)] = self._counts
             self._begin, self._counts = begin, counts
 

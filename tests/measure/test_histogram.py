@@ -1,6 +1,7 @@
 """The grid of response times, and counts on it: few as a dictionary, many as an array."""
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from gauntlet.measure.histogram import (
     DIGITS,
     FEW,
+    FRESH,
     HIGHEST_US,
     Counts,
     Dense,
@@ -137,6 +139,28 @@ def test_counts_below_nothing_stay_in_an_array() -> None:
     assert dense != {30: 2} and dense != Dense({30: 2})
 
 
+@pytest.mark.parametrize("count", [127, 32_767, 32_768, 2**31 - 1, 2**31, 2**40])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("kind", [dict, Dense])
+def test_a_step_counts_however_much(
+    count: int, sign: int, kind: Callable[[dict[int, int]], Counts]
+) -> None:
+    dense = Dense(many())
+    dense.add(kind({20: sign * count}))
+    assert dict(dense.items()) == {**many(), 20: sign * count + many().get(20, 0)}
+    dense.add(kind({20: sign, 30: 1}))
+    dense.add(dense)
+    expected = {**many(), 20: sign * (count + 1) + many().get(20, 0), 30: 1 + many().get(30, 0)}
+    assert dict(dense.items()) == {step: 2 * number for step, number in expected.items()}
+
+
+def test_an_array_of_small_counts_has_two_bytes_for_each() -> None:
+    dense = Dense(many())
+    dense.add({20: 30_000})
+    _ = dense.arrays()
+    assert dense._counts.itemsize == 2
+
+
 def test_percentiles_that_lie_close_together_are_each_that_of_its_rank() -> None:
     every = dict.fromkeys(range(1, 101), 1)
     assert percentiles_us(every, [90, 92]) == {90: 90.0, 92: 92.0}
@@ -185,7 +209,7 @@ def test_an_array_is_as_long_as_the_doublings_that_were_met_and_one_on_either_si
     met = {grid(us) for us in range(40_000, 100_000)}
     for step in met:
         dense.add({step: 1})
-    assert len(dense._fresh) <= FEW and len(dense) == len(met)
+    assert len(dense._fresh) <= FRESH and len(dense) == len(met)
     assert len(dense._counts) == 4 * 1024  # from 32,768 and from 65,536 µs on
 
 
