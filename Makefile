@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
+# A thousand processes of the tests import the same modules, which are compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
 .PHONY: e2e-1 e2e-2 e2e-3 unit-1 unit-2
