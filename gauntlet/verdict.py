@@ -8,8 +8,9 @@ about the target. The causes that this module weighs:
     the curve (`gauntlet.vitals`) · arrivals were dropped
 
 Too few requests for a percentile, more series of the target than are kept, and tasks that did not
-end when the load had, spoil a PASS alone: a limit that broke is broken. A run that ended itself because a rule broke is no run cut short, and
-arrivals that were dropped do not spoil it where the target broke the rule without their help.
+end when the load had, spoil a PASS alone: a limit that broke is broken. A run that ended itself
+because a rule broke is no run cut short, and arrivals that were dropped do not spoil it where the
+target broke the rule without their help.
 
 Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
 from being asked is in no figure, so it turns a PASS into a FAIL.
@@ -160,6 +161,11 @@ def _spoiled(evidence: Evidence, final: bool) -> Iterator[Flaw]:
 
 def _unmatched(check: Check) -> str:
     rule = check.threshold
+    if check.silent:
+        return (
+            f"the threshold {rule.text} matched {counted(check.silent, 'request')} that told no "
+            "response time; fire them with one, or judge fail_ratio"
+        )
     if rule.selector is None:
         return f"the threshold {rule.text} matched no request; check its name"
     return (

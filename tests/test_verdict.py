@@ -39,6 +39,11 @@ def said(judgement: Judgement) -> Judgement:
 
 EMPTY = "no request was made; check host, tags and duration"
 NO_MATCH = 'the threshold p95("/nothing") < 2s matched no request; check its name'
+SILENT = replace(UNMATCHED, silent=40)
+NO_TIME = (
+    'the threshold p95("/nothing") < 2s matched 40 requests that told no response time; '
+    "fire them with one, or judge fail_ratio"
+)
 CUT = "cut short after 10s of 30s; let the run finish"
 LOST = "lost without a last report: worker 2; what they measured is missing"
 GAP = "worker 1 reported 4 requests, 2 arrived"
@@ -117,6 +122,7 @@ def few(rule: str, samples: int) -> Check:
             {"requests": 0, "user_errors": 9}, invalid(EMPTY), id="no request but exceptions"
         ),
         pytest.param({"checks": (UNMATCHED,)}, invalid(NO_MATCH), id="nothing matched"),
+        pytest.param({"checks": (SILENT,)}, invalid(NO_TIME), id="what matched told no time"),
         pytest.param({"checks": (HELD, UNMATCHED)}, invalid(NO_MATCH), id="one of two matched"),
         pytest.param(
             {"checks": (BROKEN, UNMATCHED)}, invalid(NO_MATCH), id="nothing matched outranks broken"
