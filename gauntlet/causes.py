@@ -22,6 +22,8 @@ class Cause(StrEnum):
     CUT_SHORT = "cut_short"
     TOO_FEW_REQUESTS = "too_few_requests"
     """For a percentile that held."""
+    TOO_MANY_SERIES = "too_many_series"
+    """That a rule about the target means: not all are kept."""
     UNFINISHED_TASKS = "unfinished_tasks"
     """Cut at the end, after all the time that they were given."""
 

@@ -220,6 +220,7 @@ class Run:
             terminated=self.terminated,
             aborted=self._aborted[1] if self._aborted else None,
             troubles=tuple(self._troubles()),
+            crowded=tuple(rule.text for rule in self.plan.rules if self._scraper.ignores(rule)),
             lost_workers=self._ledger.losses if self._ledger and lasted else (),
             gaps=self._ledger.gaps if self._ledger and lasted else (),
             iterations=self._iterations.tally(),

@@ -62,6 +62,11 @@ class Scraper:
         worst = min if rule.op.startswith(">") else max
         return (worst(values) if values else None), sum(count for _, count in found)
 
+    def ignores(self, rule: Threshold) -> bool:
+        """Whether a rule is about series for which there was no room."""
+        selector = rule.selector
+        return selector is not None and any(one.told.ignores(selector) for one in self._sources)
+
     def metrics(self, since: float) -> Iterator[TargetMetric]:
         """Every series as the record keeps it, from `since` on."""
         for source in self._sources:

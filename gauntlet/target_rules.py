@@ -52,7 +52,7 @@ class Selector:
     labels: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return series_name(self.name, dict(self.labels))
+        return _written(self.name, self.labels)  # rules know no escapes
 
     def may_mean(self, name: str) -> bool:
         """Whether it means some series of that name."""
@@ -138,8 +138,16 @@ def show(value: float, unit: str, in_full: bool = False) -> str:
 
 def series_name(name: str, labels: Mapping[str, str]) -> str:
     """A series as Prometheus writes it, labels in the order of their names."""
-    inner = ",".join(f'{label}="{text}"' for label, text in sorted(labels.items()))
+    return _written(name, ((label, _escaped(text)) for label, text in sorted(labels.items())))
+
+
+def _written(name: str, labels: Iterable[tuple[str, str]]) -> str:
+    inner = ",".join(f'{label}="{text}"' for label, text in labels)
     return f"{name}{{{inner}}}" if inner else name
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def worst(stat: str, op: str, series: Iterable[Points]) -> tuple[float | None, int]:

@@ -165,6 +165,8 @@ class Check:
     threshold: Threshold
     value: float | None
     samples: int
+    silent: int = 0
+    """Requests that it matched where it has no value since none of them told a response time."""
 
     @property
     def held(self) -> bool:
@@ -258,7 +260,11 @@ def evaluate(
     rules: list[Threshold], series: Mapping[Key, Series], figures: Figures | None = None
 ) -> list[Check]:
     """Each rule against the series it matches; `figures` tells what windows and the target hold."""
-    return [_evaluate(rule, series, figures) for rule in rules]
+    found = [_evaluate(rule, series, figures) for rule in rules]
+    return [
+        replace(one, silent=_silent(one.threshold, series)) if one.value is None else one
+        for one in found
+    ]
 
 
 def _evaluate(rule: Threshold, series: Mapping[Key, Series], figures: Figures | None) -> Check:
@@ -267,6 +273,15 @@ def _evaluate(rule: Threshold, series: Mapping[Key, Series], figures: Figures | 
     judged = Series.merged(one for key, one in series.items() if rule.matches(key))
     samples = samples_of(rule, judged)
     return Check(rule, value_of(rule, judged) if samples else None, samples)
+
+
+def _silent(rule: Threshold, series: Mapping[Key, Series]) -> int:
+    """Requests that a rule about times matches, where none of them told its own."""
+    about = replace(rule.inner, phase=rule.phase) if rule.inner else rule
+    if about.kind != "time":
+        return 0
+    matched = Series.merged(one for key, one in series.items() if about.matches(key))
+    return 0 if matched.timed else matched.requests
 
 
 def samples_of(rule: Threshold, series: Series) -> int:

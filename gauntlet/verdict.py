@@ -7,9 +7,10 @@ about the target. The causes that this module weighs:
     lost · the run was cut short · a process was saturated, or its clock was set · users were off
     the curve (`gauntlet.vitals`) · arrivals were dropped
 
-Too few requests for a percentile, and tasks that did not end when the load had, spoil a PASS alone:
-a limit that broke is broken. A run that ended itself because a rule broke is no run cut short, and
-arrivals that were dropped do not spoil it where the target broke the rule without their help.
+Too few requests for a percentile, more series of the target than are kept, and tasks that did not
+end when the load had, spoil a PASS alone: a limit that broke is broken. A run that ended itself
+because a rule broke is no run cut short, and arrivals that were dropped do not spoil it where the
+target broke the rule without their help.
 
 Thresholds judge requests, failed ones too. An exception in user code is no request: what it kept
 from being asked is in no figure, so it turns a PASS into a FAIL.
@@ -79,6 +80,8 @@ class Evidence:
     troubles: Sequence[Flaw] = ()
     """What the generator says against its own measurement."""
     arrivals: Count | None = None
+    crowded: Sequence[str] = ()
+    """Rules about more series of the target than were kept."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,11 @@ def _spoiled(evidence: Evidence, final: bool) -> Iterator[Flaw]:
 
 def _unmatched(check: Check) -> str:
     rule = check.threshold
+    if check.silent:
+        return (
+            f"the threshold {rule.text} matched {counted(check.silent, 'request')} that told no "
+            "response time; fire them with one, or judge fail_ratio"
+        )
     if rule.selector is None:
         return f"the threshold {rule.text} matched no request; check its name"
     return (
@@ -214,8 +222,20 @@ def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
 
 def _passed(evidence: Evidence, final: bool) -> Judgement:
     """PASS, unless what speaks for it is too little, or the slowest are not in it."""
-    flaws = [*_too_few(evidence.checks), *_unanswered(evidence)] if final else []
+    flaws = [*_too_few(evidence.checks), *_crowded(evidence), *_unanswered(evidence)]
+    if not final:
+        flaws = []
     return invalid(flaws) if flaws else Judgement(Verdict.PASS, (), ExitCode.PASS)
+
+
+def _crowded(evidence: Evidence) -> Iterator[Flaw]:
+    """Rules that hold for the series that were kept, and nobody knows whether for the others."""
+    for rule in evidence.crowded:
+        yield Flaw(
+            Cause.TOO_MANY_SERIES,
+            f"the threshold {rule} means more series of the target than are kept; name labels in "
+            "the rules about it, so that they mean fewer",
+        )
 
 
 def _unanswered(evidence: Evidence) -> Iterator[Flaw]:

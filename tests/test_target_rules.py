@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gauntlet import thresholds
-from gauntlet.target_rules import Selector, figure, parse_selector, worst
+from gauntlet.target_rules import Selector, figure, parse_selector, series_name, worst
 from gauntlet.thresholds import Check, evaluate, parse
 
 MEMORY = "process_resident_memory_bytes"
@@ -161,3 +161,15 @@ def test_where_nobody_asked_the_target_a_rule_has_no_value() -> None:
 
 def test_a_selector_is_written_as_prometheus_writes_it() -> None:
     assert str(Selector("a", (("b", "c"), ("d", "e")))) == 'a{b="c",d="e"}'
+
+
+def test_texts_of_labels_are_escaped_so_that_two_series_never_have_one_name() -> None:
+    assert series_name("a", {"b": 'x"y\\z\nw'}) == r'a{b="x\"y\\z\nw"}'
+    assert series_name("a", {"b": '1",c="2'}) != series_name("a", {"b": "1", "c": "2"})
+    assert series_name("a", {"b": "\n"}) != series_name("a", {"b": r"\n"})
+
+
+def test_a_rule_keeps_the_backslash_that_it_was_written_with() -> None:
+    rule = parse(r'target("a{b="x\y"}").max < 1')
+    assert rule.text == r'target("a{b="x\y"}").max < 1'
+    assert parse(rule.text) == rule

@@ -525,3 +525,23 @@ def test_a_rule_by_hand_replaces_one_of_the_same_metric_and_glob(
     profile: list[str], by_hand: list[str], judged: list[str]
 ) -> None:
     assert override(rules(*profile), rules(*by_hand)) == rules(*judged)
+
+
+@pytest.mark.parametrize(
+    ("rule", "silent"),
+    [
+        pytest.param('p95("/health") < 2s', 3, id="none of its requests told a time"),
+        pytest.param('p95("/health") < 2s over 10s', 3, id="also in windows"),
+        pytest.param("recovers(\"p95('/health') < 2s\") < 3s", 3, id="and of an inner rule"),
+        pytest.param('p95("/nothing") < 2s', 0, id="it has no requests"),
+        pytest.param('p95("/*") < 2s over 10s', 0, id="some told theirs"),
+        pytest.param('failures("/health") < 2 over 10s', 0, id="it is not about times"),
+    ],
+)
+def test_a_check_without_a_value_knows_of_requests_that_told_no_time(
+    rule: str, silent: int
+) -> None:
+    untimed = Series()
+    untimed.add_many([None] * 3, [1000.0] * 3, 0)
+    [check] = evaluate([parse(rule)], {HEALTH: untimed, PREDICT: series(5.0)})
+    assert (check.value, check.silent) == (None, silent)

@@ -39,6 +39,11 @@ def said(judgement: Judgement) -> Judgement:
 
 EMPTY = "no request was made; check host, tags and duration"
 NO_MATCH = 'the threshold p95("/nothing") < 2s matched no request; check its name'
+SILENT = replace(UNMATCHED, silent=40)
+NO_TIME = (
+    'the threshold p95("/nothing") < 2s matched 40 requests that told no response time; '
+    "fire them with one, or judge fail_ratio"
+)
 CUT = "cut short after 10s of 30s; let the run finish"
 LOST = "lost without a last report: worker 2; what they measured is missing"
 GAP = "worker 1 reported 4 requests, 2 arrived"
@@ -117,6 +122,7 @@ def few(rule: str, samples: int) -> Check:
             {"requests": 0, "user_errors": 9}, invalid(EMPTY), id="no request but exceptions"
         ),
         pytest.param({"checks": (UNMATCHED,)}, invalid(NO_MATCH), id="nothing matched"),
+        pytest.param({"checks": (SILENT,)}, invalid(NO_TIME), id="what matched told no time"),
         pytest.param({"checks": (HELD, UNMATCHED)}, invalid(NO_MATCH), id="one of two matched"),
         pytest.param(
             {"checks": (BROKEN, UNMATCHED)}, invalid(NO_MATCH), id="nothing matched outranks broken"
@@ -322,6 +328,19 @@ def test_tasks_that_never_ended_spoil_a_pass_alone() -> None:
     assert judge(replace(hung, checks=(BROKEN,))).verdict is Verdict.FAIL
 
 
+CROWDED = 'target("requests_total").rate <= 0'
+
+
+def test_series_that_were_not_kept_spoil_a_pass_alone() -> None:
+    crowded = replace(FINE, checks=(HELD,), crowded=(CROWDED,))
+    assert said(judge(crowded)) == invalid(
+        f"the threshold {CROWDED} means more series of the target than are kept; name labels in "
+        "the rules about it, so that they mean fewer"
+    )
+    assert judge(crowded, final=False) == PASS
+    assert judge(replace(crowded, checks=(BROKEN,))).verdict is Verdict.FAIL
+
+
 CAUSES: dict[Cause, dict[str, Any]] = {
     Cause.NO_REQUESTS: {"requests": 0},
     Cause.UNMATCHED_RULE: {"checks": (UNMATCHED,)},
@@ -332,6 +351,7 @@ CAUSES: dict[Cause, dict[str, Any]] = {
     Cause.ITERATIONS_NOT_DONE: {"iterations": Tally(9, 8, 0)},
     Cause.CUT_SHORT: {"cut_short": True},
     Cause.TOO_FEW_REQUESTS: {"checks": (few("p99 < 2s", 9),)},
+    Cause.TOO_MANY_SERIES: {"checks": (HELD,), "crowded": (CROWDED,)},
     Cause.UNFINISHED_TASKS: {"cut": 1, "patience": 30.0},
 }
 
@@ -346,7 +366,7 @@ def test_the_words_for_causes_are_a_contract() -> None:
     assert {*Cause} == {
         *("no_requests", "unmatched_rule", "lost_worker", "lost_report", "busy_generator"),
         *("clock_set", "off_curve", "dropped_arrivals", "iterations_not_done", "cut_short"),
-        *("too_few_requests", "unfinished_tasks"),
+        *("too_few_requests", "too_many_series", "unfinished_tasks"),
     }
     documented = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text("utf-8")
     assert all(f"`{cause}`" in documented for cause in Cause)

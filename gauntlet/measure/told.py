@@ -89,6 +89,7 @@ class Told:
         self._label = {"target": label} if label else {}
         self._times, self._good = array("d"), array("b")
         self._series: dict[str, _Series] = {}
+        self._unkept: set[Selector] = set()
         self._unruled = 0
         self._stride = 1
 
@@ -127,6 +128,10 @@ class Told:
         labels = tuple(one for one in selector.labels if one[0] in self._label)
         meant = Selector("", labels).matches("", self._label)
         return meant and not self._covers(self._inside(window))
+
+    def ignores(self, selector: Selector) -> bool:
+        """Whether a rule's selector meant series for which there was no room."""
+        return selector in self._unkept
 
     def series(self, since: float) -> Iterator[tuple[str, list[tuple[float, float]]]]:
         """Every series with its points from `since` on, which becomes their 0, at most `POINTS`.
@@ -187,9 +192,10 @@ class Told:
         name = series_name(sample.name, labels)
         if name in self._series:
             return self._series[name]
-        ruled = any(one.matches(sample.name, labels) for one in self.selectors)
+        ruled = [one for one in self.selectors if one.matches(sample.name, labels)]
         room = RULED + SERIES - len(self._series) if ruled else SERIES - self._unruled
         if room <= 0:
+            self._unkept.update(ruled)
             return None
         self._unruled += not ruled
         self._series[name] = _Series(Sample(sample.name, labels, sample.value), known)

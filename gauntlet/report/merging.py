@@ -46,7 +46,7 @@ LIKE = (
 """What has to be the same in all records."""
 
 LIFTED = re.compile(
-    r"too few requests for |the threshold .* (matched no request|had too few values)"
+    r"too few requests for |the threshold .* (matched (no|\d+) request|had too few values)"
 )
 """How a reason begins that says of one master what the others may make good."""
 LIFTED_CAUSES = (Cause.TOO_FEW_REQUESTS, Cause.UNMATCHED_RULE)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from gauntlet.measure.told import RULED, SERIES
 from tests.e2e.support import Json, Lab
 
 pytestmark = pytest.mark.e2e
@@ -14,15 +15,19 @@ MEMORY = "process_resident_memory_bytes"
 
 
 @contextmanager
-def leaking(per_scrape: int) -> Iterator[str]:
-    """A place that tells of a memory which grows with each scrape, and no health at all."""
+def leaking(per_scrape: int, others: int = 0) -> Iterator[str]:
+    """A place that tells of a memory which grows with each scrape, and no health at all.
+
+    Its `others` are counters of one name.
+    """
+    rest = "".join(f'others_total{{n="{number}"}} 1\n' for number in range(others))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         told = 0
 
         def do_GET(self) -> None:
             Handler.told += per_scrape
-            body = f"{MEMORY} {10**9 + Handler.told}\n".encode()
+            body = f"{MEMORY} {10**9 + Handler.told}\n{rest}".encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -86,3 +91,15 @@ def test_a_leak_breaks_its_rule_and_a_rule_without_values_spoils_the_run(lab: La
     assert ended.code == 4
     assert f"the threshold {rule} had too few values of the target" in ended.output
     assert ended.errors.count("target metrics:") == 1
+
+
+def test_a_rule_about_more_series_than_are_kept_spoils_its_pass(lab: Lab) -> None:
+    ours: Json = {"description": "Ours", "targets": {"predict": lab.target().address}}
+    options = ["-u", "1", "-t", "3s", "--environment", "mine"]
+    rule = 'target("others_total").last <= 1'
+    with leaking(per_scrape=0, others=RULED + SERIES + 1) as url:
+        told = ours | {"target_metrics": {"predict": url}}
+        lab.write("profiles/environments/mine.yaml", told)
+        ended = lab.run(*options, "--threshold", rule)
+    assert (ended.code, lab.record["outcome"]["causes"]) == (4, ["too_many_series"])
+    assert f"the threshold {rule} means more series of the target than are kept" in ended.output

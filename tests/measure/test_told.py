@@ -147,6 +147,20 @@ def test_series_have_an_upper_number_and_those_of_rules_come_first() -> None:
     assert "wanted" in names
 
 
+def test_a_rule_is_told_to_mean_series_for_which_there_was_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RULED", 2)
+    monkeypatch.setattr(module, "SERIES", 1)
+    every, one = Selector("a"), parse_selector('a{n="0"}')
+    told = Told([every, one])
+    told.add(0.0, [Sample("a", {"n": str(number)}, 1.0) for number in range(3)])
+    assert not told.ignores(every)
+    told.add(1.0, [Sample("b", {}, 1.0), Sample("a", {"n": "3"}, 9.0)])
+    assert told.ignores(every)
+    assert not told.ignores(one)
+
+
 def test_what_was_always_nothing_is_not_kept_in_the_record_unless_ruled() -> None:
     assert dict(filled([0, 0]).series(0.0)) == {}
     assert points(filled([0, 0], A)) == [(0.0, 0.0), (1.0, 0.0)]

@@ -202,8 +202,11 @@ def test_figures_that_count_add_up_and_others_are_told_by_master(make_record: Ma
     assert found.diagnosis[0].startswith("failures 1-5%: 2.50% of all requests")
 
 
+@pytest.mark.parametrize(
+    "matched", ["no request; check its name", "7 requests that told no response time; fire them"]
+)
 def test_what_one_master_had_too_little_of_the_others_may_make_good(
-    make_record: MakeRecord,
+    make_record: MakeRecord, matched: str
 ) -> None:
     rules = ['max("/a") < 9s', 'target("queue").max < 5']
     full, empty = make_record({("GET", "/a"): [10.0] * 9}, rules), make_record({}, rules)
@@ -215,7 +218,7 @@ def test_what_one_master_had_too_little_of_the_others_may_make_good(
             )
         }
     )
-    reason = f"the threshold {rules[0]} matched no request; check its name"
+    reason = f"the threshold {rules[0]} matched {matched}"
     few = Outcome(verdict="INVALID", reasons=(reason,), exit_code=4)
     found = merged([values, empty.model_copy(update={"outcome": few})])
     assert (found.outcome, [one.shown for one in found.thresholds]) == (PASSED, ["10ms", "3"])
