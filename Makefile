@@ -6,7 +6,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
-.PHONY: e2e-1 e2e-2 e2e-3 unit-1 unit-2
+.PHONY: e2e-1 e2e-2 e2e-3 e2e-4 unit-1 unit-2
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix bench-compare bench-open bench-open-memory manifests test-k8s
@@ -60,11 +60,10 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 	$(PROTOC) --python_out=build/proto --pyi_out=build/proto proto/gauntlet/pb/*.proto
 	diff -r -x '__*' build/proto/gauntlet/pb gauntlet/pb
 
-# End-to-end tests wait half of the time, so that three lots of them take three quarters of two cores.
-# More would not do: a worker that gets no core for three seconds is lost to its master. The others,
-# which need all that they get, come last.
+# End-to-end tests wait half of the time, so that others run beside them. Two lots at once and not
+# more: a worker that gets no core for three seconds is lost to its master.
 test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -k -j 3 --output-sync=target e2e-1 e2e-2 e2e-3 documents unit-1 unit-2 check-security
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 e2e-3 e2e-4 documents unit-1 unit-2 check-security
 
 # On its own: the clean runs have to keep the shipped limits.
 prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
@@ -79,8 +78,8 @@ unit-1 unit-2: unit-%: setup
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py
 
-e2e-1 e2e-2 e2e-3: e2e-%: setup
-	$(BIN)/python -m pytest -q -m e2e --lot $*/3 --durations 12 --ignore tests/test_docs.py --ignore tests/test_wheel.py
+e2e-1 e2e-2 e2e-3 e2e-4: e2e-%: setup
+	$(BIN)/python -m pytest -q -m e2e --lot $*/4 --durations 12 --ignore tests/test_docs.py --ignore tests/test_wheel.py
 
 documents: setup  ## only the tests of what the documents say to type, and of the wheel
 	$(BIN)/python -m pytest -q -m e2e tests/test_docs.py tests/test_wheel.py

@@ -64,7 +64,7 @@ class Ending:
         self._quitting = True
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
-            # Locust may hear SIGTERM before we do.
+            # Somebody else may have asked Locust to quit.
             run.interrupt(terminated=not self._by_hand)
             self._terminated = run.terminated
             environment.runner.stop()

@@ -3,6 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 from locust.env import Environment
@@ -19,8 +20,9 @@ def end_in_order(
     Gives back what raises there at any other time.
 
     Locust hears SIGTERM only after a headless profile has ended, and neither in order while a
-    master waits for its workers. Python would raise the exception of Ctrl-C in any greenlet, so
-    that a user might lose a request.
+    master waits for its workers. Where it does, it ends the process twice at once, in the main
+    greenlet and in one of the signal's; so it hears no more of it. Python would raise the exception
+    of Ctrl-C in any greenlet, so that a user might lose a request.
     """
     main, loop = gevent.getcurrent(), gevent.get_hub().loop
 
@@ -33,7 +35,19 @@ def end_in_order(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
+    gevent.signal_handler = _deaf(gevent.signal_handler)  # type: ignore[assignment,misc]
     return throw
+
+
+def _deaf(listen: Callable[..., Any]) -> Callable[..., Any]:
+    """What Locust's main function listens with: to all but SIGTERM, on which it would take over."""
+
+    def signal_handler(number: int, handler: Any, *args: Any, **more: Any) -> Any:
+        if number != signal.SIGTERM or getattr(handler, "__module__", "") != "locust.main":
+            return listen(number, handler, *args, **more)
+        return None
+
+    return signal_handler
 
 
 def hurry(environment: Environment, number: int) -> None:
