@@ -34,8 +34,8 @@ MOST_BYTES = 1_800_000
 
 COARSE_BITS = 6
 
-FRESH_S = 8
-"""So many seconds are not packed: workers report every 3 s."""
+FRESH = 8
+"""Slices that are not packed, so that what comes late finds its own: workers report every 3 s."""
 
 _HEAD = Struct("=qI")
 """Of a packed slice: the second that it begins at, and the bytes of its cells."""
@@ -103,12 +103,11 @@ class Slices:
         self._fresh[second] = cells  # behind the others
 
     def _put_away(self) -> None:
-        """Pack what nothing came to for longest, once twice as much is fresh as need be."""
-        kept = max(FRESH_S // self.width, 4)
-        if len(self._fresh) > 2 * kept:
-            for second in list(self._fresh)[:-kept]:
-                packed = self._packing.pack(self._fresh.pop(second))
-                self._packed.push(_HEAD.pack(second, len(packed)) + packed)
+        """Pack the slice that nothing came to for longest, where there are more than `FRESH`."""
+        if len(self._fresh) > FRESH:
+            second = next(iter(self._fresh))
+            packed = self._packing.pack(self._fresh.pop(second))
+            self._packed.push(_HEAD.pack(second, len(packed)) + packed)
 
     def _blocks(self) -> Iterator[tuple[int, int, int]]:
         """Place, second and length of what is packed."""

@@ -10,7 +10,7 @@ from locust.env import Environment
 
 from gauntlet.measure.recorder import Recorder
 from gauntlet.measure.series import Key, Series
-from gauntlet.measure.slices import FRESH_S, MOST_SECONDS, Slices, by_second, coarse
+from gauntlet.measure.slices import FRESH, MOST_SECONDS, Slices, by_second, coarse
 from tests.measure.test_merging import fleet, requests
 from tests.measure.test_recorder import Nobody, fire
 
@@ -188,7 +188,7 @@ def test_late_parts_are_added_to_wide_slices() -> None:
 def test_many_different_times_get_coarser_steps_then_wider_slices(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("gauntlet.measure.slices.MOST_BYTES", 150_000)
+    monkeypatch.setattr("gauntlet.measure.slices.MOST_BYTES", 160_000)
     slices, random = Slices(), Random(5)
     steps = []
     for second in range(200):
@@ -198,7 +198,8 @@ def test_many_different_times_get_coarser_steps_then_wider_slices(
             slices.add(Key("GET", f"/{name}"), second, part)
         steps.append(slices.width)
     found = list(slices.items())
-    assert held(slices) <= 150_000
+    assert held(slices) <= 160_000
+    assert len(slices._packed._room) == 180_000, "what moves needs no room besides"
     assert sum(sum(series.counts.values()) for *_, series in found) == 100_000
     assert slices.width == 4
     assert steps[130] == 1, "the steps got coarser first"
@@ -246,7 +247,7 @@ def test_slices_that_are_over_are_packed() -> None:
             part.add_many([random.lognormvariate(4, 1) for _ in range(12)], [0.0] * 12, 0)
             slices.add(Key("GET", name), second, part)
             steps += len(part.counts)
-    assert len(slices._fresh) <= 2 * FRESH_S
+    assert len(slices._fresh) <= FRESH
     assert held(slices) <= 4 * steps + 24 * 4 * 300 + 12 * 300
 
 
