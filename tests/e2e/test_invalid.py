@@ -198,7 +198,10 @@ def test_sigterm_to_a_master_without_a_planned_end_leaves_no_finished_job(lab: L
     options = "-u", "2", "-r", "2", "--threshold", "fail_ratio <= 0%", "--preflight", "off"
     master = wait_for_load(lab.forked(*options, "--host", target.address), target)
     master.terminate()
-    assert (master.end().code, lab.verdict) == (143, "PASS")
+    ended = master.end()
+    assert (ended.code, lab.verdict) == (143, "PASS")
+    assert "Got SIGTERM signal" not in ended.errors  # Locust would end it a second time
+    assert ended.output.count("BENCHMARK RESULTS") == 1
     check_counts(lab.record, target, users=2)
 
 
