@@ -121,6 +121,7 @@ class Ending:
         begun = run is not None or self._judge.record is not None
         if begun or (self._connected and self._environment.web_ui is not None):
             return KeyboardInterrupt()
+        self._quitting = True
         runner = self._environment.runner
         if isinstance(runner, MasterRunner):
             atexit.register(runner.quit)  # else its workers wait a minute for the next master
