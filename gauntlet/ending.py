@@ -49,7 +49,9 @@ class Ending:
         self._interrupted: Run | None = None
         """The run that a signal is ending."""
         self._connected = self._by_hand = self._terminated = self._quitting = False
-        self._interrupt_main = signals.end_in_order(self._interruption)
+        self._interrupt_main = signals.end_in_order(
+            self._interruption, shared=not self._parsed.headless
+        )
 
     def connect(self) -> None:
         """Listen to Locust's events, now that all is set up."""
@@ -64,7 +66,7 @@ class Ending:
         self._quitting = True
         environment, run = self._environment, self._judge.run
         if run is not None and not run.ended and environment.runner is not None:
-            # Somebody else may have asked Locust to quit.
+            # Locust may hear SIGTERM before we do, or somebody else have it quit.
             run.interrupt(terminated=not self._by_hand)
             self._terminated = run.terminated
             environment.runner.stop()

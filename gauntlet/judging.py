@@ -87,7 +87,6 @@ class Judge:
         if environment.web_ui is None or self._parsed.autostart:
             self.get_ready(environment.host)
         environment.events.test_stopping._handlers.insert(0, self._serve_to_the_end)
-        environment.events.test_stopping.add_listener(self._stopping)
         environment.events.test_stop.add_listener(self.stop)
         ending.connect()
 
@@ -177,15 +176,12 @@ class Judge:
         Whoever stops by hand waits for nothing.
         """
         left, run = self._instruments.arriving.left, self.run
-        if run is None or run.interrupted or run.aborted:
+        if run is None:
             return
         early = 0.0 if self._planner.shape else self._preparation + START_S
-        if -LAST_S < left <= early:
+        if -LAST_S < left <= early and not (run.interrupted or run.aborted):
             gevent.sleep(left + LAST_S)
-
-    def _stopping(self, **_: Any) -> None:
-        if self.run is not None:
-            self.run.stop_clock()
+        run.stop_clock()  # what begins late, or is in flight, ends after it
 
     def stop(self, **_: Any) -> None:
         """End the run with its verdict and its reports."""

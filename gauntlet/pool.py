@@ -103,8 +103,12 @@ class Pool:
 
     def serves(self, user: User) -> bool:
         """Whether a user waits for arrivals; those of a fixed number have a pace of their own."""
-        kind = type(user)
-        return kind in self._kinds() and (self.is_open or self._post(kind).waiting > 0)
+        post = self._posts.get(type(user))
+        if type(user) in self._kinds() and (self.is_open or (post and post.waiting)):
+            return True
+        if post is not None:
+            post.coming.discard(user)
+        return False
 
     def take(self, user: User) -> float | None:
         """When the arrival was due that this user begins; None where it needs none any more."""
@@ -195,7 +199,7 @@ class Pool:
         if self.stopped:
             return
         self.stopped = self.is_open = True
-        dropped = sum(post.drop(self._most) for post in self._posts.values())
+        dropped = sum(post.drop(post.arrivals.qsize()) for post in self._posts.values())
         if wanted:
             self.dropped += dropped
 
@@ -245,9 +249,9 @@ class Pool:
         return self._chosen or self._runner.user_classes
 
     def _surplus(self, kind: type[User]) -> int:
-        """Users of a class beyond those that Locust asked for."""
-        present = [one for one in self._runner.user_greenlets if one.args]
-        count = sum(type(one.args[0]) is kind for one in present)
+        """Users of a class beyond those that Locust asked for, without those that it stops."""
+        users = [one.args[0] for one in self._runner.user_greenlets if one.args]
+        count = sum(type(one) is kind and one._state != LOCUST_STATE_STOPPING for one in users)
         return max(count - self._runner.target_user_classes_count.get(kind.__name__, 0), 0)
 
     def _spare_locusts_stops(self) -> None:

@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 
 
 def end_in_order(
-    interruption: Callable[[int], BaseException | None],
+    interruption: Callable[[int], BaseException | None], shared: bool = True
 ) -> Callable[[BaseException], None]:
     """Raise in this greenlet, the main one, what `interruption` gives; None lets it go on.
 
     Gives back what raises there at any other time.
 
     Locust hears SIGTERM only after a headless profile has ended, and neither in order while a
-    master waits for its workers. Where it does, it ends the process twice at once, in the main
-    greenlet and in one of the signal's; so it hears no more of it. Python would raise the exception
-    of Ctrl-C in any greenlet, so that a user might lose a request.
+    master waits for its workers. Where it does, it may end a process twice at once, in the main
+    greenlet and in one of the signal's: where that is not `shared` with it, it hears no more of it.
+    Python would raise the exception of Ctrl-C in any greenlet, so that a user might lose a request.
     """
     main, loop = gevent.getcurrent(), gevent.get_hub().loop
 
@@ -35,7 +35,8 @@ def end_in_order(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, interrupt)
-    gevent.signal_handler = _deaf(gevent.signal_handler)  # type: ignore[assignment,misc]
+    if not shared:
+        gevent.signal_handler = _deaf(gevent.signal_handler)  # type: ignore[assignment,misc]
     return throw
 
 

@@ -15,6 +15,7 @@ from gevent.event import Event
 from locust import User, constant, task
 from locust.env import Environment
 from locust.runners import LocalRunner
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from gauntlet import tasks
 from gauntlet.arrivals import Share, Turn, steady
@@ -78,6 +79,13 @@ class Client(User):
     @task
     def work(self) -> None:
         self.begun.append(self)
+        self.gate.wait()
+
+
+class Stuck(Client):
+    """A target that stalls while users log in keeps them from beginning anything."""
+
+    def on_start(self) -> None:
         self.gate.wait()
 
 
@@ -181,6 +189,39 @@ def test_users_beyond_what_locust_asked_for_leave_when_arrivals_end(stage: Stage
     Client.gate.set()
     until(lambda: stage.runner.user_count == 1)
     assert pool.started == 4
+
+
+def test_whom_locust_stops_is_not_one_of_those_who_leave_besides(stage: Stage) -> None:
+    pool = stage.pool()
+    stage.environment.stop_timeout = DEADLINE_S
+    stage.runner.target_user_classes_count = {"Client": 1}
+    for _ in range(4):
+        pool.put(time.perf_counter())
+    until(lambda: len(Client.begun) == 4)
+    pool.close()
+    until(lambda: stage.runner.user_count == 4)
+    stopping = gevent.spawn(stage.runner.stop_users, {"Client": 3})
+    until(lambda: sum(one._state == LOCUST_STATE_STOPPING for one in Client.begun) == 3)
+    assert pool._surplus(Client) == 0
+    Client.gate.set()
+    stopping.join()
+    gevent.sleep(0.05)
+    assert stage.runner.user_count == 1
+
+
+def test_a_user_on_the_way_when_arrivals_pause_is_not_awaited_for_good(
+    stages: Callable[..., Stage],
+) -> None:
+    stage = stages(Stuck)
+    pool = stage.pool()
+    stage.runner.target_user_classes_count = {"Stuck": 9}
+    pool.put(time.perf_counter())
+    gevent.sleep(0.01)
+    pool.close()
+    Client.gate.set()
+    until(lambda: pool.started == 1 and stage.runner.user_count == 2)
+    until(lambda: len(set(Client.begun)) == 2)  # the other goes its own pace
+    assert pool._post(Stuck).coming == set()
 
 
 def test_users_go_their_own_pace_between_open_phases(stages: Callable[..., Stage]) -> None:
@@ -289,13 +330,6 @@ def test_arrivals_share_a_number_of_iterations(stages: Callable[..., Stage]) -> 
     count = stage.arriving.count()
     assert count is not None
     assert (count.started, count.dropped, count.missing) == (7, 0, 0)
-
-
-class Stuck(Client):
-    """A target that stalls while users log in keeps them from beginning anything."""
-
-    def on_start(self) -> None:
-        self.gate.wait()
 
 
 def ended(stage: Stage) -> tuple[int, float]:
