@@ -32,7 +32,8 @@ LEAD_S = 0.5
 """From the start of a run with workers to its first moment: so long may messages take."""
 
 LAST_S = 0.25
-"""Whoever ends the load so shortly before the last arrival does so because that is due."""
+"""Whoever ends the load so shortly before the last arrival does so because that is due; the judging
+process itself waits as long after it, since what is due begins a moment later."""
 
 OVERDUE_S = 1.0
 """What is later than that when the load ends was dropped; what is not has as long to begin."""

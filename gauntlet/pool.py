@@ -72,6 +72,10 @@ class Post:
             self.arrivals.put(due)
         return len(waiting) - kept
 
+    def drop_lacking(self) -> int:
+        """Forget those for which nobody is free or on the way; gives back how many there were."""
+        return self.drop(max(self.lacking, 0))
+
     def weigh(self) -> float:
         """Its credit after one more arrival of the pool; whoever has most serves it."""
         self._credit += self.kind.weight
@@ -174,7 +178,7 @@ class Pool:
         """Arrivals begin: users wait for them."""
         self.is_open = True
         for post in self._posts.values():
-            self.dropped += post.drop(max(post.lacking, 0))
+            self.dropped += post.drop_lacking()
             post.leaving = 0
 
     def close(self) -> None:
@@ -186,7 +190,7 @@ class Pool:
             return
         self.is_open = False
         for kind, post in self._posts.items():
-            self.dropped += post.drop(max(post.lacking, 0))
+            self.dropped += post.drop_lacking()
             free = max(post.parked - int(post.arrivals.qsize()), 0)
             surplus = self._surplus(kind)
             at_once = min(surplus, free)

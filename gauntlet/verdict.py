@@ -222,10 +222,11 @@ def _by_thresholds(evidence: Evidence, final: bool) -> Judgement:
 
 def _passed(evidence: Evidence, final: bool) -> Judgement:
     """PASS, unless what speaks for it is too little, or the slowest are not in it."""
-    flaws = [*_too_few(evidence.checks), *_crowded(evidence), *_unanswered(evidence)]
+    passed = Judgement(Verdict.PASS, (), ExitCode.PASS)
     if not final:
-        flaws = []
-    return invalid(flaws) if flaws else Judgement(Verdict.PASS, (), ExitCode.PASS)
+        return passed
+    flaws = [*_too_few(evidence.checks), *_crowded(evidence), *_unanswered(evidence)]
+    return invalid(flaws) if flaws else passed
 
 
 def _crowded(evidence: Evidence) -> Iterator[Flaw]:

@@ -6,10 +6,10 @@ copies of the others were the largest part of what a process's memory grew by, m
 the sum the counts alone are copied, for its steps only ever become more.
 So were the requests of every row in every second since the start, of which it reads the last
 twelve; they are all kept where they are printed, which `--json` and `--json-file` do. Of its points
-for the charts of its own HTML report, one every five seconds, a long run keeps fewer.
+for the charts of its own page and HTML report, one every five seconds, a long run keeps fewer, and
+a run that has neither keeps none.
 """
 
-from array import array
 from collections import OrderedDict
 from datetime import datetime
 from typing import Any
@@ -37,12 +37,13 @@ class Past:
         self.num_requests = entry.num_requests
         self.num_none_requests = entry.num_none_requests
         self._steps = entry.response_times  # the row's own, to which steps are added behind these
-        self._counts = array("Q", entry.response_times.values())
+        narrow = np.min_scalar_type(entry.num_requests)  # no step has more
+        self._counts = np.fromiter(entry.response_times.values(), narrow)
 
     @property
     def response_times(self) -> dict[int, int]:
         """Requests by response time, as they were."""
-        return dict(zip(self._steps, self._counts, strict=False))
+        return dict(zip(self._steps, self._counts.tolist(), strict=False))
 
 
 def install(environment: Environment) -> None:
@@ -50,6 +51,7 @@ def install(environment: Environment) -> None:
     options = environment.parsed_options
     copies = bool(getattr(options, "stats_history_enabled", False))
     seconds = any(getattr(options, name, None) for name in ("json", "json_file"))
+    charts = not getattr(options, "headless", False) or bool(getattr(options, "html_file", None))
 
     def look(entry: StatsEntry, t: int) -> None:
         """Called for each row as a second is over."""
@@ -57,7 +59,7 @@ def install(environment: Environment) -> None:
         if copies or is_sum:
             _remember(entry, t)
         if is_sum:
-            _thin_out(getattr(entry.stats, "history", []))
+            _thin_out(getattr(entry.stats, "history", []), MOST_POINTS if charts else 0)
         if not seconds:
             _forget_old(entry.num_reqs_per_sec)
             _forget_old(entry.num_fail_per_sec)
@@ -75,11 +77,13 @@ def _remember(entry: StatsEntry, t: int) -> None:
         past.popitem(last=False)
 
 
-def _thin_out(points: list[dict[str, Any]]) -> None:
-    """Keep half as many, evenly over the time, once there are enough."""
-    if len(points) >= MOST_POINTS:
+def _thin_out(points: list[dict[str, Any]], most: int) -> None:
+    """Keep half as many, evenly over the time, once there are enough; none where none may be."""
+    if not most:
+        points.clear()
+    elif len(points) >= most:
         times = [datetime.fromisoformat(point["time"]).timestamp() for point in points]
-        wanted = np.linspace(times[0], times[-1], MOST_POINTS // 2)
+        wanted = np.linspace(times[0], times[-1], most // 2)
         points[:] = [points[at] for at in np.unique(np.searchsorted(times, wanted))]
 
 

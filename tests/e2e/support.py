@@ -257,11 +257,12 @@ class Lab:
         """A headless run from start to end."""
         return self.headless(*options, file=file, **variables).end()
 
-    def cluster(self, workers: int, *options: str) -> list[Process]:
+    def cluster(self, workers: int, *options: str, file: Path | str = LOCUSTFILE) -> list[Process]:
         """Start a master and its workers as processes of their own; the master is the first."""
         bound, at = meeting_point()
-        master = self.headless("--master", *bound, "--expect-workers", str(workers), *options)
-        return [master, *(self.locust("--worker", *at) for _ in range(workers))]
+        fleet = "--master", *bound, "--expect-workers", str(workers)
+        master = self.headless(*fleet, *options, file=file)
+        return [master, *(self.locust("--worker", *at, file=file) for _ in range(workers))]
 
     def forked(self, *options: str) -> Process:
         """Start a master that makes its two workers itself."""

@@ -3,10 +3,13 @@
 import math
 import signal
 import time
+from bisect import bisect_left
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped]  # ships no types
 
 from tests.e2e.support import LOCUSTFILE, ROOT, Json, Lab, Process, Target
 from tests.e2e.test_web_runs import serve as serve_page
@@ -17,6 +20,9 @@ OFF = "--preflight", "off"
 ONE_CALL: Json = {"health": 1, "predict": 0, "image": 0, "large": 0}
 RATE = 50
 """What several masters on two busy cores can still keep."""
+
+BACK_S = 6.0
+"""So long after a worker was killed others serve its share, every arrival of it."""
 
 HELD = """
 import pathlib
@@ -29,6 +35,24 @@ while not pathlib.Path("NAME-may-come").exists():
     time.sleep(0.02)
 """
 """A worker that has done all that takes its time, and comes when it may."""
+
+NOTING = """
+import os
+import pathlib
+from locust import events
+
+
+def note(start_time, **_):
+    with pathlib.Path(f"{os.getpid()}.starts").open("a") as file:
+        print(start_time, file=file)
+
+
+events.request.add_listener(note)
+"""
+"""A worker that leaves behind when each of its requests began."""
+
+CLOCK_S = 0.005
+"""So far is the begin of an iteration from that of its only request, where clocks are true."""
 
 TELLING = """
 import pathlib
@@ -195,11 +219,13 @@ def test_workers_share_the_rate_exactly(calls: Callable[..., Lab]) -> None:
         assert (record["fleet"]["workers"], record["fleet"]["lost"]) == (workers, [])
 
 
-def start(lab: Lab, workers: int, *load: str) -> tuple[Target, list[Process]]:
+def start(
+    lab: Lab, workers: int, *load: str, file: Path = LOCUSTFILE
+) -> tuple[Target, list[Process]]:
     """A master with workers, and their target; the load is a profile's where it has one name."""
     target = lab.target()
     options = ("--load-profile", *load) if len(load) == 1 else load
-    return target, lab.cluster(workers, *options, "--host", target.address, *OFF)
+    return target, lab.cluster(workers, *options, "--host", target.address, *OFF, file=file)
 
 
 def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(
@@ -212,13 +238,15 @@ def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(
         stock = LOCUSTFILE.read_text(encoding="utf-8")
         text = (HELD + stock + TELLING).replace("NAME", name)
         orderly.locust("--worker", *at, file=orderly.write(f"{name}_late.py", text))
-    other, (head, victim, _) = start(killed, 2, open_profile(killed, 16))
+    noting = killed.write("noting.py", LOCUSTFILE.read_text(encoding="utf-8") + NOTING)
+    other, (head, victim, _) = start(killed, 2, open_profile(killed, 16), file=noting)
     master.wait_until(lambda: target.requests > RATE, "load on the target")
     for name in ("first", "second"):
         orderly.write(f"{name}-may-come", "")
     head.wait_until(lambda: other.requests > 2 * RATE, "load on the other target")
     served = other.requests
     victim.signal(signal.SIGKILL)
+    died = time.time()
     for name in ("first", "second"):
         master.wait_until((orderly.folder / name).exists, f"requests of the {name} late worker")
     workers[0].terminate()
@@ -234,6 +262,18 @@ def test_the_rate_stays_exact_when_workers_join_leave_and_are_killed(
     # Half the rate for 8 s at most, and what the worker had not reported when it was killed.
     assert 0 < arrivals["dropped"] <= 8 * RATE / 2 + min(served, 3 * RATE)
     assert arrivals["started"] == arrivals["scheduled"] - arrivals["dropped"]
+    check_the_rate_since(killed, died + BACK_S)
+
+
+def check_the_rate_since(lab: Lab, since: float) -> None:
+    """From a moment [Unix s] on every arrival began, no later than the record says, and once."""
+    found = [text for one in lab.folder.glob("*.starts") for text in one.read_text().split()]
+    starts = sorted(map(float, found))
+    starts = starts[bisect_left(starts, since) :]
+    late = HdrHistogram.decode(lab.record["arrivals"]["late_hdr"]).get_max_value() / 1e6 + CLOCK_S
+    lasted = starts[-1] - since
+    assert lasted > 5
+    assert (lasted - late) * RATE - 1 < len(starts) < (lasted + late) * RATE + 1, late
 
 
 def test_a_worker_that_hears_nothing_serves_nothing_that_others_may_serve(lab: Lab) -> None:
