@@ -6,7 +6,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo fmt check schema proto proto-check test prove unit e2e documents lock wheel clean
-.PHONY: e2e-1 e2e-2 e2e-3 e2e-4 unit-1 unit-2
+.PHONY: lots e2e-1 e2e-2 e2e-3 e2e-4 unit-1 unit-2 test-open-memory
 .PHONY: check-security sbom test-docker
 .PHONY: bench-predict bench-http bench-measure bench-walrus bench-chater bench-images bench-files
 .PHONY: bench-file-matrix bench-compare bench-open bench-open-memory manifests test-k8s
@@ -60,20 +60,27 @@ proto-check: setup  ## compare gauntlet/pb with what proto/ generates
 	$(PROTOC) --python_out=build/proto --pyi_out=build/proto proto/gauntlet/pb/*.proto
 	diff -r -x '__*' build/proto/gauntlet/pb gauntlet/pb
 
+# The ten minutes of an open run take a tenth of a core beside all others.
+test: check  ## all checks and every test
+	$(MAKE) --no-print-directory -k -j 2 lots test-open-memory
+
 # End-to-end tests wait half of the time, so that others run beside them. Two lots at once and not
 # more: a worker that gets no core for three seconds is lost to its master.
-test: check  ## all checks and every test
-	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 e2e-3 e2e-4 documents unit-1 unit-2 check-security
+lots: setup
+	MAKEFLAGS= $(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 e2e-3 e2e-4 documents unit-1 unit-2 check-security
+
+test-open-memory: setup  ## only whether an open run of ten minutes takes more memory than after one
+	$(BIN)/python -m pytest -q tests/e2e/test_open_memory.py
 
 # On its own: the clean runs have to keep the shipped limits.
 prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
 	$(BIN)/gauntlet prove
 
 unit: setup  ## only the tests that start no Locust process
-	$(BIN)/python -m pytest -q -m 'not e2e and not docker and not fleet'
+	$(BIN)/python -m pytest -q -m 'not e2e and not long and not docker and not fleet'
 
 unit-1 unit-2: unit-%: setup
-	$(BIN)/python -m pytest -q -m 'not e2e and not docker and not fleet' --lot $*/2
+	$(BIN)/python -m pytest -q -m 'not e2e and not long and not docker and not fleet' --lot $*/2
 
 e2e: setup  ## only the tests that start real Locust processes
 	$(BIN)/python -m pytest -q -m e2e --ignore tests/test_docs.py --ignore tests/test_wheel.py

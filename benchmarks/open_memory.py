@@ -4,7 +4,8 @@
 
 Two runs side by side, one in a single process, one with a master and a worker: Poisson arrivals at
 four endpoints of a target that takes 50 ms with a log-normal spread, so that new steps of the
-response times' grid are met to the end. Resident memory, read every ten seconds; a minute's figure
+response times' grid are met to the end. Once in the first minute it stalls, so that as many users
+are there as a burst may call for later. Resident memory, read every ten seconds; a minute's figure
 is the median of its last readings.
 """
 
@@ -29,6 +30,9 @@ from tests.e2e.support import free_port
 READ_S = 10.0
 READINGS = 3
 """So many of a minute's end make its figure."""
+
+STALL_S = 20.0, 22.0
+"""Seconds after its first request, from which to which the target answers nobody."""
 
 LOCUSTFILE = """
 from locust import task
@@ -55,10 +59,15 @@ def serve() -> None:
     from gevent import sleep
     from gevent.pywsgi import WSGIServer
 
-    draws = Random(1)
+    draws, first = Random(1), 0.0
 
     def answer(environ: dict[str, str], start_response: object) -> list[bytes]:
+        nonlocal first
+        first = first or time.monotonic()
         sleep(draws.lognormvariate(-3.0, 0.7))  # a median of 50 ms
+        begin, end = STALL_S
+        if begin < (now := time.monotonic() - first) < end:
+            sleep(end - now)
         start_response("200 OK", [("Content-Length", "2")])  # type: ignore[operator]
         return [b"ok"]
 
@@ -80,21 +89,17 @@ def main() -> None:
         return
     with (
         tempfile.TemporaryDirectory() as folder,
-        server("benchmarks.open_memory", "--serve") as line,
-        runs(Path(folder), line.split()[1], given.minutes, given.rate) as processes,
+        runs(Path(folder), given.minutes, given.rate) as processes,
     ):
         show(watch(processes, given.minutes), given.minutes)
 
 
 @contextlib.contextmanager
-def runs(
-    folder: Path, address: str, minutes: int, rate: float
-) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
-    """A single process, and a master with its worker, by name."""
+def runs(folder: Path, minutes: int, rate: float) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
+    """A single process, and a master with its worker, by name; a target of theirs is there, too."""
     (folder / "locustfile.py").write_text(LOCUSTFILE)
     port = str(free_port())
-    load = ["--arrivals", f"{rate}/s", "--arrivals-distribution", "poisson"]
-    load += ["-t", f"{minutes}m", "--host", address]
+    load = ["--arrivals", f"{rate}/s", "--arrivals-distribution", "poisson", "-t", f"{minutes}m"]
     fleet = ["--master", "--expect-workers", "1", "--master-bind-port", port]
     commands = {
         "single process": load,
@@ -102,21 +107,28 @@ def runs(
         "its worker": ["--worker", "--master-host", "127.0.0.1", "--master-port", port],
     }
     started: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for name, options in commands.items():
-            headless = [] if "--worker" in options else ["--headless", "--only-summary"]
-            started[name] = subprocess.Popen(
-                [sys.executable, "-m", "locust", *headless, *options],
-                cwd=folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stdout=subprocess.DEVNULL,
-                stderr=(folder / f"{name}.txt").open("wb"),
-            )
-        yield started
-    finally:
-        for process in started.values():
-            process.kill()
-            process.wait()
+    with server("benchmarks.open_memory", "--serve") as line:
+        try:
+            for name, options in commands.items():
+                started[name] = start(folder, name, [*options, "--host", line.split()[1]])
+            yield started
+        finally:
+            for process in started.values():
+                process.kill()
+                process.wait()
+
+
+def start(folder: Path, name: str, options: list[str]) -> "subprocess.Popen[bytes]":
+    """One process of Locust, whose results and last words go to the folder."""
+    headless = [] if "--worker" in options else ["--headless", "--only-summary"]
+    with (folder / f"{name}.txt").open("wb") as words:
+        return subprocess.Popen(
+            [sys.executable, "-m", "locust", *headless, *options],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=words,
+        )
 
 
 def watch(processes: dict[str, "subprocess.Popen[bytes]"], minutes: int) -> dict[str, list[float]]:
