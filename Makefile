@@ -70,7 +70,7 @@ lots: setup
 	MAKEFLAGS= $(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 e2e-3 e2e-4 documents unit-1 unit-2 check-security
 
 test-open-memory: setup  ## only whether an open run of ten minutes takes more memory than after one
-	$(BIN)/python -m pytest -q tests/e2e/test_open_memory.py
+	$(BIN)/python -m pytest -q -s tests/e2e/test_open_memory.py
 
 # On its own: the clean runs have to keep the shipped limits.
 prove: setup  ## break each reference target on purpose: does every threshold of `smoke` notice?
