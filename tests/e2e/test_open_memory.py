@@ -11,7 +11,7 @@ MINUTES = 10
 
 RATE = 20.0
 
-ROOM = 0.005
+ROOM = 0.01
 """Of what a process holds after a minute: times, and bursts, that none before them was like."""
 
 
