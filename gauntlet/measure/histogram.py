@@ -11,7 +11,7 @@ hdrhistogram library answers percentiles.
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Union
 
 import numpy as np
@@ -26,8 +26,8 @@ FEW = 500
 """Different steps of a dictionary; so many take 18 kB, and so does an array of nine doublings."""
 
 FRESH = 128
-"""Different steps that an array takes in at once, or a multiple: numbers of 8 bytes for so many are
-freed when they are done with. Of every size below 1 KB that it meets numpy keeps seven blocks."""
+"""Different steps that an array takes in at once, or more: numbers of 8 bytes for so many are freed
+when they are done with. Of every size below 1 KB that it meets numpy keeps seven blocks."""
 
 Counts = Union[dict[int, int], "Dense"]
 """Requests by step of the grid, the lowest value that counts as equal."""
@@ -76,7 +76,7 @@ class Dense:
             return
         add_counts(self._fresh, others)
         if len(self._fresh) >= FRESH:
-            self._settle(len(self._fresh) // FRESH * FRESH)
+            self._settle()
 
     def arrays(self) -> tuple[_Whole, _Whole]:
         """Steps in order, and the count of each."""
@@ -107,13 +107,12 @@ class Dense:
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def _settle(self, most: int | None = None) -> None:
+    def _settle(self) -> None:
         """Put what is fresh into the array, which gets a doubling to spare at either end."""
         if not self._fresh:
             return
-        fresh = iter(self._fresh.items())
-        steps, counts = arrays(dict(islice(fresh, most)))
-        self._fresh = dict(fresh)
+        steps, counts = arrays(self._fresh)
+        self._fresh = {}
         places = places_of(steps)
         begin, end = int(places[0]), int(places[-1]) + 1
         if begin < self._begin or end > self._begin + len(self._counts):
@@ -242,6 +241,7 @@ def steps_of(places: _Whole) -> _Whole:
 
 def _shifts(whole: _Whole) -> _Whole:
     """How many bits of each number the grid leaves out."""
-    bits = np.frexp(whole.astype(float))[1]  # whole numbers: frexp is exact
-    shifts: _Whole = np.maximum(bits - _BITS, 0).astype(np.int64)
+    # The exponent of a float, which holds whole numbers exactly; frexp would tell it in 4 bytes.
+    bits = (whole.astype(float).view(np.int64) >> 52) - 1022
+    shifts: _Whole = np.maximum(bits - _BITS, 0)
     return shifts
