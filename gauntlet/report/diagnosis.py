@@ -3,6 +3,7 @@
     throughput rose with the load: 10/s at 10 users, 96/s at 100 users, in spike, 10s into the run
     throughput was on a plateau from 50 users on, in ramp, 20s into the run: 52/s, then 54/s at …
     throughput fell beyond 50 users, in ramp, 30s into the run: 52/s, then 31/s at 100 users
+    throughput fell behind the load: 126/s of 200/s at 200 arrivals/s, in rush, 5s into the run
     failures 1-5%: 2.3% of all requests, first in spike, 41s into the run, most in spike (4.1%)
     first over budget: POST /predict, p95 3.1s in 10s against p95 <= 2s, in spike, 24s into the run
 
@@ -11,6 +12,8 @@ peak; a band counts with two seconds or more. Where throughput follows the last 
 load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell. The
 time is when the load was there first: at its most, where the plateau begins, beyond the best band.
 What ends in a band beyond what its arrivals make was caught up from before: it decides nothing.
+The target fell behind where a tenth of what the highest band's arrivals make did not end in it, nor
+in its later half: what only takes long ends there as often as arrivals come.
 """
 
 import math
@@ -65,11 +68,15 @@ def _throughput(record: RunRecord) -> Iterator[str]:
     if bands and not any(band.rate for band in bands):
         yield "throughput was 0/s: no request succeeded"
         return
-    if len(bands) < 2:
-        for load, rate, _ in bands:
-            yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
-        return
     most = _per_arrival(record) if by_rate else math.inf
+    behind = _behind(record, most) if by_rate else ""
+    if len(bands) < 2:
+        for load, rate, since in bands:
+            if behind:
+                yield f"{behind} at {at(load)}, {_when(record, since)}"
+            else:
+                yield f"throughput was {_rate(rate)} at {at(load)}; the load hardly changed"
+        return
     own = {band: min(band.rate, most * band.load) for band in bands}
     (first, low, _), (last, high, reached) = bands[0], bands[-1]
     best = max(bands, key=own.__getitem__)
@@ -83,6 +90,8 @@ def _throughput(record: RunRecord) -> Iterator[str]:
             start = bands[-2]
         where = f"from {at(start.load)} on, {_when(record, start.since)}"
         yield f"throughput was on a plateau {where}: {_rate(start.rate)}, {then}"
+    elif behind:
+        yield f"{behind} at {at(last)}, {_when(record, reached)}"
     else:
         rose = f"{_rate(low)} at {at(first)}, {_rate(high)} at {at(last)}"
         yield f"throughput rose with the load: {rose}, {_when(record, reached)}"
@@ -125,15 +134,36 @@ def _load(before: Moment, after: Moment, by_rate: bool) -> float:
 
 
 def _per_arrival(record: RunRecord) -> float:
-    """Requests that an arrival makes, whatever became of them."""
+    """Requests that an arrival makes, whatever became of them, and when."""
     edges, made = _cumulative(record.slices, failed=True)
     spans = [
         (before.t, after.t)
         for before, after in pairwise(record.timeline)
         if _load(before, after, by_rate=True)
     ]
+    if spans and record.duration - spans[-1][1] < LEAST_S:  # only the load's last requests follow
+        spans[-1] = spans[-1][0], max(spans[-1][1], edges[-1])
     requests = float(np.diff(np.interp(spans, edges, made)).sum()) if spans else 0.0
     return requests / max(record.arrivals.started if record.arrivals else 0, 1)
+
+
+def _behind(record: RunRecord, most: float) -> str:
+    """What ended of what the highest arrivals make, where it is less; `most` is what one makes."""
+    edges, made = _cumulative(record.slices, failed=True)
+    spans = [
+        (one.t, two.t, _load(one, two, by_rate=True)) for one, two in pairwise(record.timeline)
+    ]
+    peak = max((load for *_, load in spans), default=0.0)
+    highest = [one for one in spans if one[2] > peak * (BANDS - 1) / BANDS]
+    ended = np.array([np.diff(np.interp(span[:2], edges, made))[0] for span in highest])
+    wanted = np.array([most * (after - before) * load for before, after, load in highest])
+    half = len(highest) // 2
+    parts = [(ended.sum(), wanted.sum()), (ended[half:].sum(), wanted[half:].sum())]
+    if not half or any(came >= FALLING * due for came, due in parts):
+        return ""
+    seconds = sum(after - before for before, after, _ in highest)
+    came, due = (_rate(float(one) / seconds) for one in parts[0])
+    return f"throughput fell behind the load: {came} of {due}"
 
 
 def _cumulative(slices: Sequence[Slice], failed: bool = False) -> tuple[list[float], list[float]]:

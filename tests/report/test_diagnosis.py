@@ -148,6 +148,44 @@ def test_what_is_caught_up_after_a_stall_is_no_throughput_of_the_lower_load(
 
 
 @pytest.mark.parametrize(
+    ("rates", "sentence"),
+    [
+        pytest.param(
+            [20, 20, 20, 20, 20, 20, 20, 20],
+            "throughput fell behind the load: 20/s of 40/s at 40 arrivals/s, 0s into the run",
+            id="half of what comes",
+        ),
+        pytest.param(
+            [10, 20, 30, 34, 36, 38, 40, 40],
+            "throughput was 31/s at 40 arrivals/s; the load hardly changed",
+            id="slow, and as often as arrivals come",
+        ),
+        pytest.param(
+            [40, 40, 0, 20, 60, 50, 50, 40],
+            "throughput was 37.5/s at 40 arrivals/s; the load hardly changed",
+            id="a stall that was caught up",
+        ),
+    ],
+)
+def test_a_target_that_falls_behind_the_arrivals_is_told(
+    make_record: MakeRecord, rates: list[int], sentence: str
+) -> None:
+    steps = *((1, 5, rate) for rate in rates), (1, 5, 320 - sum(rates))
+    moments = [
+        one.model_copy(update={"wanted": 40.0 if one.t <= 8 else None}) for one in timeline(*steps)
+    ]
+    arrivals = Arrivals(scheduled=320, started=320, late=0, dropped=0, most_waiting=0, late_ms={})
+    record = make_record(
+        {("GET", "/a"): [10]},
+        timeline=moments,
+        slices=ended(*steps),
+        arrivals=arrivals,
+        duration=8.2,
+    )
+    assert diagnose(record)[0] == sentence
+
+
+@pytest.mark.parametrize(
     ("failed", "sentence"),
     [
         pytest.param(0, "failures: none", id="none"),
