@@ -65,10 +65,10 @@ test: check  ## all checks and every test
 	$(MAKE) --no-print-directory -k -j 2 lots test-open-memory
 
 # End-to-end tests wait half of the time, so that others run beside them. Two lots at once and not
-# more: a worker that gets no core for three seconds is lost to its master. They are no part of the
-# jobs of the make above them.
+# more: a worker that gets no core for three seconds is lost to its master. That these two are no
+# part of the jobs above them is what make warns of.
 lots: setup
-	MAKEFLAGS='$(filter-out -j% --jobserver%,$(MAKEFLAGS))' $(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 e2e-3 e2e-4 documents unit-1 unit-2 check-security
+	$(MAKE) --no-print-directory -k -j 2 --output-sync=target e2e-1 e2e-2 e2e-3 e2e-4 documents unit-1 unit-2 check-security
 
 test-open-memory: setup  ## only whether an open run of ten minutes takes more memory than after one
 	$(BIN)/python -m pytest -q -s tests/e2e/test_open_memory.py

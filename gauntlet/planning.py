@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from locust import FastHttpUser, HttpUser, User
 from locust.env import Environment
 
 from gauntlet import config, options, rules
@@ -86,14 +85,9 @@ class Planner:
         return rules.settled(found, profile.curve if profile else ())
 
     def aim(self, host: str | None) -> str | None:
-        """Take up the address that load will go to, `host` or the target's; refuse a wrong one.
-
-        And none at all, for users who need one.
-        """
+        """Take up the address that load will go to, `host` or the target's; refuse a wrong one."""
         self._check_rules()
         address, addresses = self._given(host)
-        if not address:
-            _check_host(self._environment.user_classes)
         protected = self.options.allow_protected
         self._look_at(
             address, addresses, lambda one, system, at: check_address(one, system, protected, at)
@@ -258,17 +252,3 @@ class Planner:
 
 def _one_of(tags: set[str]) -> str:
     return f"one of {', '.join(sorted(tags))}" if tags else "none, because no task has a tag"
-
-
-def _check_host(kinds: Sequence[type[User]]) -> None:
-    """UsageError where a user class of HTTP has no address.
-
-    One with an `__init__` of its own may give itself one.
-    """
-    for kind in kinds:
-        own = kind.__init__.__module__.partition(".")[0] not in ("locust", "users")
-        if issubclass(kind, HttpUser | FastHttpUser) and not (kind.host or own):
-            raise UsageError(
-                "--host: expected an address, or a host attribute of the user class, got neither "
-                f"for {kind.__name__}"
-            )

@@ -6,8 +6,7 @@ copies of the others were the largest part of what a process's memory grew by, m
 the sum the counts alone are copied, for its steps only ever become more.
 So were the requests of every row in every second since the start, of which it reads the last
 twelve; they are all kept where they are printed, which `--json` and `--json-file` do. Of its points
-for the charts of its own page and HTML report, one every five seconds, a long run keeps fewer, and
-a run that has neither keeps none.
+for the charts of its own HTML report, one every five seconds, a long run keeps fewer.
 """
 
 from array import array
@@ -53,7 +52,6 @@ def install(environment: Environment) -> None:
     options = environment.parsed_options
     copies = bool(getattr(options, "stats_history_enabled", False))
     seconds = any(getattr(options, name, None) for name in ("json", "json_file"))
-    charts = not getattr(options, "headless", False) or bool(getattr(options, "html_file", None))
 
     def look(entry: StatsEntry, t: int) -> None:
         """Called for each row as a second is over."""
@@ -61,7 +59,7 @@ def install(environment: Environment) -> None:
         if copies or is_sum:
             _remember(entry, t)
         if is_sum:
-            _thin_out(getattr(entry.stats, "history", []), MOST_POINTS if charts else 0)
+            _thin_out(getattr(entry.stats, "history", []))
         if not seconds:
             _forget_old(entry.num_reqs_per_sec)
             _forget_old(entry.num_fail_per_sec)
@@ -79,13 +77,11 @@ def _remember(entry: StatsEntry, t: int) -> None:
         past.popitem(last=False)
 
 
-def _thin_out(points: list[dict[str, Any]], most: int) -> None:
-    """Keep half as many, evenly over the time, once there are enough; none where none may be."""
-    if not most:
-        points.clear()
-    elif len(points) >= most:
+def _thin_out(points: list[dict[str, Any]]) -> None:
+    """Keep half as many, evenly over the time, once there are enough."""
+    if len(points) >= MOST_POINTS:
         times = [datetime.fromisoformat(point["time"]).timestamp() for point in points]
-        wanted = np.linspace(times[0], times[-1], most // 2)
+        wanted = np.linspace(times[0], times[-1], MOST_POINTS // 2)
         points[:] = [points[at] for at in np.unique(np.searchsorted(times, wanted))]
 
 

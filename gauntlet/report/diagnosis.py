@@ -12,8 +12,8 @@ peak; a band counts with two seconds or more. Where throughput follows the last 
 load's growth or more it rose, by less it is on a plateau; a tenth below its best band it fell. The
 time is when the load was there first: at its most, where the plateau begins, beyond the best band.
 What ends in a band beyond what its arrivals make was caught up from before: it decides nothing.
-The target fell behind where a tenth of what the highest band's arrivals make did not end in it, nor
-in its later half: what only takes long ends there as often as arrivals come.
+The target fell behind where a tenth of what the arrivals make did not end while they were at their
+most, nor in the later half of that time: what only takes long ends there as often as they come.
 """
 
 import math
@@ -148,22 +148,26 @@ def _per_arrival(record: RunRecord) -> float:
 
 
 def _behind(record: RunRecord, most: float) -> str:
-    """What ended of what the highest arrivals make, where it is less; `most` is what one makes."""
-    edges, made = _cumulative(record.slices, failed=True)
+    """What succeeded of what the most arrivals make; empty where no less ended than that.
+
+    A rate that grows has no such time: what ends there was due when fewer came.
+    """
     spans = [
         (one.t, two.t, _load(one, two, by_rate=True)) for one, two in pairwise(record.timeline)
     ]
     peak = max((load for *_, load in spans), default=0.0)
-    highest = [one for one in spans if one[2] > peak * (BANDS - 1) / BANDS]
-    ended = np.array([np.diff(np.interp(span[:2], edges, made))[0] for span in highest])
-    wanted = np.array([most * (after - before) * load for before, after, load in highest])
-    half = len(highest) // 2
-    parts = [(ended.sum(), wanted.sum()), (ended[half:].sum(), wanted[half:].sum())]
-    if not half or any(came >= FALLING * due for came, due in parts):
+    highest = [span[:2] for span in spans if span[2] > 0.999 * peak]
+    seconds = float(np.diff(highest).sum()) if highest else 0.0
+    if seconds < LEAST_S:
         return ""
-    seconds = sum(after - before for before, after, _ in highest)
-    came, due = (_rate(float(one) / seconds) for one in parts[0])
-    return f"throughput fell behind the load: {came} of {due}"
+    ended = np.diff(np.interp(highest, *_cumulative(record.slices, failed=True)))
+    due = most * peak * np.diff(highest)
+    half = len(highest) // 2
+    if any(ended[at:].sum() >= FALLING * due[at:].sum() for at in (0, half)):
+        return ""
+    good = np.diff(np.interp(highest, *_cumulative(record.slices)))
+    of = f"{_rate(float(good.sum()) / seconds)} of {_rate(float(due.sum()) / seconds)}"
+    return f"throughput fell behind the load: {of}"
 
 
 def _cumulative(slices: Sequence[Slice], failed: bool = False) -> tuple[list[float], list[float]]:

@@ -337,14 +337,6 @@ def test_a_locustfile_with_a_system_that_is_none(lab: Lab, target: Target) -> No
     assert line.endswith(", got 'predcit'; did you mean predict?")
 
 
-def test_a_user_of_http_without_an_address(lab: Lab, target: Target) -> None:
-    own = "import gauntlet\nfrom users.http import HttpUser\n\ngauntlet.register()\n\n\n"
-    own += "class Customer(HttpUser):\n    tasks = [lambda user: user.client.get('/')]\n"
-    ended = lab.run("-t", "2s", file=lab.write("own.py", own))
-    line = "--host: expected an address, or a host attribute of the user class, got neither "
-    check(lab, target, ended, f"{line}for Customer")
-
-
 def test_two_locustfiles_of_different_systems(lab: Lab, target: Target) -> None:
     lab.write("other.py", "import gauntlet\n\ngauntlet.register()\n")
     lab.write("own.py", LOCUSTFILE.read_text(encoding="utf-8"))

@@ -271,8 +271,9 @@ def check_the_rate_since(lab: Lab, since: float) -> None:
     starts = sorted(map(float, found))
     starts = starts[bisect_left(starts, since) :]
     late = HdrHistogram.decode(lab.record["arrivals"]["late_hdr"]).get_max_value() / 1e6 + CLOCK_S
+    late = min(late, 1.0)  # it may have been later at the start; half of the rate is 1.5 s of 3
     lasted = starts[-1] - since
-    assert lasted > 5
+    assert lasted > 3
     assert (lasted - late) * RATE - 1 < len(starts) < (lasted + late) * RATE + 1, late
 
 

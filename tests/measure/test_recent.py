@@ -87,21 +87,3 @@ def test_points_of_charts_are_bounded_and_reach_from_start_to_end(
     assert (kept[0], kept[-1]) == (0, number)
     gaps = [after - before for before, after in pairwise(kept)]
     assert 1 <= min(gaps) and max(gaps) <= 80  # 20 where all are even
-
-
-@pytest.mark.parametrize(
-    ("asked", "kept"), [({}, 9), ({"headless": True, "html_file": "a"}, 9), ({"headless": True}, 1)]
-)
-def test_points_of_charts_are_kept_where_there_is_a_page_or_a_report(
-    monkeypatch: pytest.MonkeyPatch, asked: dict[str, object], kept: int
-) -> None:
-    monkeypatch.setattr(stats, "time", clock := Clock())
-    monkeypatch.setattr(StatsEntry, "_cache_response_times", StatsEntry._cache_response_times)
-    environment = Environment(user_classes=[], parsed_options=Namespace(**asked))
-    recent.install(environment)
-    runner = environment.create_local_runner()
-    for number in range(9):
-        clock.now = 1000.0 + number
-        runner.stats.log_request("GET", "/a", 10, 1)
-        stats.update_stats_history(runner)
-    assert len(runner.stats.history) == kept

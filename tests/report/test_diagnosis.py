@@ -185,6 +185,21 @@ def test_a_target_that_falls_behind_the_arrivals_is_told(
     assert diagnose(record)[0] == sentence
 
 
+def test_a_target_that_takes_long_is_not_behind_arrivals_that_come_ever_faster(
+    make_record: MakeRecord,
+) -> None:
+    steps = *((1, 5, max(10 * t - 20, 0)) for t in range(1, 11)), (1, 5, 90), (1, 5, 100)
+    moments = [
+        one.model_copy(update={"wanted": 10 * one.t if one.t <= 10 else None})
+        for one in timeline(*steps)
+    ]
+    arrivals = Arrivals(scheduled=550, started=550, late=0, dropped=0, most_waiting=0, late_ms={})
+    record = make_record(
+        {("GET", "/a"): [10]}, timeline=moments, slices=ended(*steps), arrivals=arrivals
+    )
+    assert diagnose(record.model_copy(update={"duration": 10.2}))[0].startswith("throughput rose")
+
+
 @pytest.mark.parametrize(
     ("failed", "sentence"),
     [
